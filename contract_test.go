@@ -1,0 +1,76 @@
+package rocketchat
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rocketchat-go/rocketchat/rocketchattest"
+)
+
+// contractEndpoint is an entry of testdata/endpoints.json.
+type contractEndpoint struct {
+	Name       string `json:"name"`
+	Method     string `json:"method"`
+	Path       string `json:"path"`
+	Since      string `json:"since"`
+	Auth       bool   `json:"auth"`
+	Idempotent bool   `json:"idempotent"`
+	Exists     bool   `json:"exists"`
+}
+
+// op is the operation's name: GET logout is the deprecated twin of POST logout.
+func (e contractEndpoint) op() string { return strings.TrimSuffix(e.Name, ".get") }
+
+// TestEveryEndpoint: what the contract names has a method and a row in the wire table,
+// a handler in the test server, and a line in the README.
+func TestEveryEndpoint(t *testing.T) {
+	t.Parallel()
+	var endpoints []contractEndpoint
+	readTestdata(t, "endpoints.json", &endpoints)
+	rows := make(map[string]bool)
+	for _, row := range wireRows() {
+		rows[row.op] = true
+	}
+	served := rocketchattest.Ops()
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	existing := 0
+	for _, e := range endpoints {
+		if !e.Exists {
+			continue
+		}
+		existing++
+		assert.True(t, rows[e.op()], "%s has no row in the wire table", e.Name)
+		assert.True(t, slices.Contains(served, e.op()), "%s has no handler in rocketchattest", e.Name)
+		assert.Contains(t, string(readme), "`"+e.op()+"`", "%s is not in the README", e.Name)
+	}
+	assert.Equal(t, 76, existing)
+}
+
+// TestWireAgreesWithContract: method and path of every request are the contract's.
+func TestWireAgreesWithContract(t *testing.T) {
+	t.Parallel()
+	var endpoints []contractEndpoint
+	readTestdata(t, "endpoints.json", &endpoints)
+	known := make(map[string]string)
+	for _, e := range endpoints {
+		if e.Exists && e.Name != "logout.get" {
+			known[e.Path] = e.Method
+		}
+	}
+	for _, row := range wireRows() {
+		var exchanges []wireExchange
+		readTestdata(t, row.op+"/"+row.name+".wire.json", &exchanges)
+		for _, x := range exchanges {
+			if strings.HasPrefix(x.Request.Path, "/avatar/") {
+				continue
+			}
+			assert.Equal(t, known[x.Request.Path], x.Request.Method, "%s %s", row.op, x.Request.Path)
+		}
+	}
+}

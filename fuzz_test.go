@@ -1,0 +1,127 @@
+package rocketchat
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzNewError: whatever the body, there is an error of one line that names the
+// operation and the status.
+func FuzzNewError(f *testing.F) {
+	files, err := filepath.Glob("testdata/*/*.json")
+	require.NoError(f, err)
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		require.NoError(f, err)
+		var answer wireAnswer
+		if json.Unmarshal(data, &answer) == nil && answer.Status >= 400 {
+			f.Add(answer.Status, "application/json", []byte(answer.Body))
+		}
+	}
+	f.Add(502, "text/html", []byte("<html>"))
+	f.Add(400, "", []byte(`{"error":{"a":1},"errorType":[],"details":"x"}`))
+	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
+		e := newError(answered("users.info", status, contentType, string(body)))
+		text := e.Error()
+		if strings.ContainsAny(text, "\n\r") || !strings.HasPrefix(text, "rocketchat: users.info") {
+			t.Fatalf("%q", text)
+		}
+		if e.StatusCode != status {
+			t.Fatal("the status is lost")
+		}
+	})
+}
+
+// FuzzDecode: no answer panics, and one that decodes has a value.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"success":true,"user":{"_id":"a"}}`))
+	f.Add([]byte(`{"user":null,"user":{},"success":false}`))
+	f.Add([]byte("{\"user\":{\"name\":\"\xff\"}}"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		c := answered("users.info", 200, "application/json", string(body))
+		c.member = "user"
+		if _, err := decode[*User](c); err != nil && strings.ContainsAny(err.Error(), "\n\r") {
+			t.Fatalf("%q", err)
+		}
+	})
+}
+
+// FuzzParseReset: a reset is none or a moment, and never makes anybody wait beyond reason.
+func FuzzParseReset(f *testing.F) {
+	f.Add("1767225643000", "Mon, 23 Nov 2026 12:14:36 GMT", "10")
+	f.Add("-1", "", "")
+	f.Add("9223372036854775807", "x", "99999999999999999999")
+	f.Fuzz(func(t *testing.T, reset, date, after string) {
+		h := http.Header{"X-Ratelimit-Reset": {reset}, "Date": {date}, "Retry-After": {after}, "X-Ratelimit-Limit": {"10"}}
+		at := parseReset(h)
+		if n, err := strconv.ParseInt(reset, 10, 64); !at.IsZero() && (err != nil || at.UnixMilli() != n) {
+			t.Fatal("not what was sent")
+		}
+		var clock serverClock
+		now := time.Now()
+		clock.observe(h, at, now, now)
+		if wait := clock.until(at); wait < 0 || wait > maxWindow {
+			t.Fatal(wait)
+		}
+		if wait := retryAfter(h); wait < 0 || wait > maxWindow {
+			t.Fatal(wait)
+		}
+	})
+}
+
+// FuzzWaitText: the wait in a text is within reason.
+func FuzzWaitText(f *testing.F) {
+	f.Add([]byte("You must wait 43 seconds before trying this endpoint again."))
+	f.Add([]byte("You must wait -1 seconds before trying again."))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if wait, _ := waitText(text); wait < 0 || wait > maxWindow {
+			t.Fatal(wait)
+		}
+	})
+}
+
+// FuzzTime: the fast way of reading a moment agrees with time.Parse.
+func FuzzTime(f *testing.F) {
+	f.Add(`"2026-11-23T12:14:36.715Z"`)
+	f.Add(`"2026-02-29T24:00:60.000Z"`)
+	f.Add(`{"$date":1}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		if !json.Valid([]byte(text)) {
+			return
+		}
+		var got Time
+		err := json.Unmarshal([]byte(text), &got)
+		var plain string
+		if json.Unmarshal([]byte(text), &plain) != nil || len(plain) != len(isoMillis) || text[1:len(text)-1] != plain {
+			return
+		}
+		want, wantErr := time.Parse(isoMillis, plain)
+		if (err == nil) != (wantErr == nil) || err == nil && !want.Equal(got.Time) {
+			t.Fatalf("%s: %v %v, time.Parse: %v %v", text, got, err, want, wantErr)
+		}
+	})
+}
+
+// FuzzSecret: no verb shows any part of a secret.
+func FuzzSecret(f *testing.F) {
+	f.Add("hunter2-is-secret", "%v")
+	f.Add("hunter2-is-secret", "%#v")
+	f.Fuzz(func(t *testing.T, secret, verb string) {
+		if len(secret) < 4 || strings.Contains(redacted, secret) || strings.Contains(verb, secret) || strings.Contains(fmt.Sprintf(verb, redacted), secret) {
+			return
+		}
+		out := fmt.Sprintf(verb, Secret(secret))
+		if strings.Contains(out, secret) && !strings.Contains(fmt.Sprintf(verb, Secret("other text")), secret) {
+			t.Fatalf("%q shows %q", verb, out)
+		}
+	})
+}

@@ -1,0 +1,265 @@
+package rocketchat
+
+import (
+	"context"
+	"reflect"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// PreferencesService reads and sets what people choose for themselves.
+type PreferencesService service
+
+// Preferences are a user's choices. Every one is a pointer or a list, because false, 0
+// and "" are choices too: nil is none, where a server falls back to its own default.
+// To set some, fill in no more than those:
+//
+//	Preferences{UseEmojis: new(false), IdleTimeLimit: new(300)}
+type Preferences struct {
+	// Language of the user interface, such as "en" or "pt-BR".
+	Language *string `json:"language,omitzero"`
+	// ThemeAppearance is written themeAppearence by the servers.
+	ThemeAppearance *Theme  `json:"themeAppearence,omitzero"`
+	FontSize        *string `json:"fontSize,omitzero"`  // in percent, such as "120%"
+	ClockMode       *int    `json:"clockMode,omitzero"` // 1 is 12 hours, 2 is 24 hours, 0 is the server's choice
+	// UTCOffset is in hours, with parts of an hour where people live so. It is kept
+	// with the user, not with the preferences. From server 8.6 on.
+	UTCOffset *float64 `json:"utcOffset,omitzero"`
+
+	// Presence.
+
+	EnableAutoAway *bool `json:"enableAutoAway,omitzero"`
+	// IdleTimeLimit is after how many seconds without a touch one is away; 60 or more.
+	IdleTimeLimit *int `json:"idleTimeLimit,omitzero"`
+	// StatusVisibilityDenied is from server 8.8 on.
+	StatusVisibilityDenied []string `json:"statusVisibilityDenied,omitzero"`
+
+	// Notifications.
+
+	DesktopNotifications *Notify `json:"desktopNotifications,omitzero"`
+	// PushNotifications are those on mobile devices, once called mobileNotifications.
+	PushNotifications                     *Notify `json:"pushNotifications,omitzero"`
+	EmailNotificationMode                 *Notify `json:"emailNotificationMode,omitzero"`
+	DesktopNotificationRequireInteraction *bool   `json:"desktopNotificationRequireInteraction,omitzero"` // they stay until they are clicked
+	DesktopNotificationVoiceCalls         *bool   `json:"desktopNotificationVoiceCalls,omitzero"`         // from server 7.13 on
+	EnableMobileRinging                   *bool   `json:"enableMobileRinging,omitzero"`
+	UnreadAlert                           *bool   `json:"unreadAlert,omitzero"`
+	ReceiveLoginDetectionEmail            *bool   `json:"receiveLoginDetectionEmail,omitzero"`
+	NotifyCalendarEvents                  *bool   `json:"notifyCalendarEvents,omitzero"`
+	// Highlights are words that are marked and notified of wherever they stand.
+	Highlights []string `json:"highlights,omitzero"`
+
+	// Sounds. Volumes go from 0 to 100.
+
+	NewRoomNotification      *string  `json:"newRoomNotification,omitzero"`    // the name of a sound, such as "door"
+	NewMessageNotification   *string  `json:"newMessageNotification,omitzero"` // the name of a sound, such as "chime"
+	MuteFocusedConversations *bool    `json:"muteFocusedConversations,omitzero"`
+	MasterVolume             *float64 `json:"masterVolume,omitzero"` // from server 7.0 on
+	NotificationsSoundVolume *float64 `json:"notificationsSoundVolume,omitzero"`
+	VoIPRingerVolume         *float64 `json:"voipRingerVolume,omitzero"` // from server 7.0 on
+
+	// Messages.
+
+	UseEmojis                *bool            `json:"useEmojis,omitzero"`
+	ConvertASCIIEmoji        *bool            `json:"convertAsciiEmoji,omitzero"`
+	AutoImageLoad            *bool            `json:"autoImageLoad,omitzero"`
+	SaveMobileBandwidth      *bool            `json:"saveMobileBandwidth,omitzero"`
+	CollapseMediaByDefault   *bool            `json:"collapseMediaByDefault,omitzero"`
+	HideUsernames            *bool            `json:"hideUsernames,omitzero"`
+	HideRoles                *bool            `json:"hideRoles,omitzero"`
+	HideFlexTab              *bool            `json:"hideFlexTab,omitzero"`
+	DisplayAvatars           *bool            `json:"displayAvatars,omitzero"` // once hideAvatars, which meant the opposite
+	SendOnEnter              *SendOnEnter     `json:"sendOnEnter,omitzero"`
+	ShowThreadsInMainChannel *bool            `json:"showThreadsInMainChannel,omitzero"`
+	AlsoSendThreadToChannel  *ThreadToChannel `json:"alsoSendThreadToChannel,omitzero"`
+	MentionsWithSymbol       *bool            `json:"mentionsWithSymbol,omitzero"`
+
+	// Sidebar.
+
+	SidebarSortBy        *SidebarSort `json:"sidebarSortby,omitzero"`
+	SidebarViewMode      *SidebarView `json:"sidebarViewMode,omitzero"`
+	SidebarDisplayAvatar *bool        `json:"sidebarDisplayAvatar,omitzero"`
+	SidebarShowUnread    *bool        `json:"sidebarShowUnread,omitzero"`
+	SidebarShowFavorites *bool        `json:"sidebarShowFavorites,omitzero"`
+	SidebarGroupByType   *bool        `json:"sidebarGroupByType,omitzero"`
+	// SidebarSectionsOrder is told by [MeService.Get]; servers may refuse to set it.
+	SidebarSectionsOrder []string `json:"sidebarSectionsOrder,omitzero"`
+
+	// Omnichannel.
+
+	OmnichannelTranscriptEmail              *bool `json:"omnichannelTranscriptEmail,omitzero"`
+	OmnichannelTranscriptPDF                *bool `json:"omnichannelTranscriptPDF,omitzero"`
+	OmnichannelHideConversationAfterClosing *bool `json:"omnichannelHideConversationAfterClosing,omitzero"`
+
+	// What clients remember.
+
+	DontAskAgainList []DontAskAgain  `json:"dontAskAgainList,omitzero"`
+	FeaturesPreview  FeaturePreviews `json:"featuresPreview,omitzero"`
+
+	// Of old servers. Accounts may still hold them, but the servers of today refuse a
+	// request that sets one of them, the other preferences in it too.
+
+	DesktopNotificationDuration *int    `json:"desktopNotificationDuration,omitzero"` // in seconds; no successor
+	AudioNotifications          *Notify `json:"audioNotifications,omitzero"`          // no successor
+	MessageViewMode             *int    `json:"messageViewMode,omitzero"`             // no successor
+	RoomsListExhibitionMode     *string `json:"roomsListExhibitionMode,omitzero"`     // see SidebarGroupByType and SidebarSortBy
+	RoomCounterSidebar          *bool   `json:"roomCounterSidebar,omitzero"`          // see SidebarShowUnread
+
+	// Extra holds what this version of the package does not know. It is set like the
+	// others.
+	Extra map[string]any `json:",embed"`
+}
+
+// Notify says what to be notified of.
+type Notify string
+
+// The values of the preferences that are a [Notify].
+const (
+	NotifyDefault  Notify = "default" // as the server does by default
+	NotifyAll      Notify = "all"
+	NotifyMentions Notify = "mentions"
+	NotifyNothing  Notify = "nothing"
+)
+
+// Theme is the look of the user interface.
+type Theme string
+
+// The themes.
+const (
+	ThemeAuto         Theme = "auto" // as the system
+	ThemeLight        Theme = "light"
+	ThemeDark         Theme = "dark"
+	ThemeHighContrast Theme = "high-contrast"
+)
+
+// SendOnEnter says what the enter key does.
+type SendOnEnter string
+
+// The uses of the enter key.
+const (
+	SendOnEnterNormal      SendOnEnter = "normal"      // it sends
+	SendOnEnterAlternative SendOnEnter = "alternative" // it begins a line
+	SendOnEnterDesktop     SendOnEnter = "desktop"     // it sends, but not on mobile devices
+)
+
+// ThreadToChannel says whether an answer in a thread goes to the room too.
+type ThreadToChannel string
+
+// The values of [Preferences.AlsoSendThreadToChannel].
+const (
+	ThreadToChannelDefault ThreadToChannel = "default" // the first answer of a thread
+	ThreadToChannelAlways  ThreadToChannel = "always"
+	ThreadToChannelNever   ThreadToChannel = "never"
+)
+
+// SidebarSort is the order of the rooms in the sidebar.
+type SidebarSort string
+
+// The orders of the sidebar.
+const (
+	SidebarSortActivity     SidebarSort = "activity"
+	SidebarSortAlphabetical SidebarSort = "alphabetical"
+)
+
+// SidebarView is how much room a room takes in the sidebar.
+type SidebarView string
+
+// The views of the sidebar.
+const (
+	SidebarViewExtended  SidebarView = "extended"
+	SidebarViewMedium    SidebarView = "medium"
+	SidebarViewCondensed SidebarView = "condensed"
+)
+
+// DontAskAgain is a question that the user does not want to see again.
+type DontAskAgain struct {
+	Action string `json:"action"`
+	Label  string `json:"label"`
+
+	// Extra holds what this version of the package does not know.
+	Extra map[string]any `json:",embed"`
+}
+
+// FeaturePreview is a feature that the user tries before it is finished.
+type FeaturePreview struct {
+	Name  string `json:"name"`
+	Value bool   `json:"value"`
+
+	// Extra holds what this version of the package does not know.
+	Extra map[string]any `json:",embed"`
+}
+
+// FeaturePreviews are the features that a user tries. Servers give their default as a
+// text that holds the list.
+type FeaturePreviews []FeaturePreview
+
+// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+func (f *FeaturePreviews) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	list, err := dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	if list.Kind() == '"' {
+		if list, err = jsontext.AppendUnquote(nil, list); err != nil {
+			return err
+		}
+	}
+	*f = nil
+	if len(list) == 0 {
+		return nil
+	}
+	return json.Unmarshal(list, (*[]FeaturePreview)(f), dec.Options())
+}
+
+// Get returns the preferences that the caller has set, without the server's defaults
+// for the rest: [MeService.Get] tells all that are in force.
+//
+// GET /api/v1/users.getPreferences. No permission. Errors: [ErrNotFound] for an account
+// that has never set one.
+func (s *PreferencesService) Get(ctx context.Context, opts ...CallOption) (*Preferences, error) {
+	return do[*Preferences](ctx, s.client, get("users.getPreferences").yields("preferences"), nil, nil, opts)
+}
+
+// Set sets preferences of the caller and returns all that are set now. What is nil
+// stays.
+//
+// POST /api/v1/users.setPreferences. No permission. A lost answer is repeated. Errors:
+// [ErrInvalid] for a preference that this server does not know, which sinks the others
+// of the request too, and with the code invalid-idle-time-limit-value for an
+// IdleTimeLimit below 60.
+func (s *PreferencesService) Set(ctx context.Context, p Preferences, opts ...CallOption) (*Preferences, error) {
+	return s.set(ctx, post("users.setPreferences"), preferencesBody{Data: p}, opts)
+}
+
+// SetFor sets preferences of another user, as [PreferencesService.Set] does.
+//
+// POST /api/v1/users.setPreferences. It needs the permission edit-other-user-info. A
+// lost answer is repeated. Errors: as Set, and [ErrNotFound], [ErrForbidden].
+func (s *PreferencesService) SetFor(ctx context.Context, userID string, p Preferences, opts ...CallOption) (*Preferences, error) {
+	e := post("users.setPreferences").require(userID != "", "userId", "must not be empty")
+	return s.set(ctx, e, preferencesBody{UserID: userID, Data: p}, opts)
+}
+
+func (s *PreferencesService) set(ctx context.Context, e endpoint, body preferencesBody, opts []CallOption) (*Preferences, error) {
+	p := body.Data
+	e = e.repeatable().yields("user").
+		require(!reflect.ValueOf(p).IsZero(), "preferences", "must not be empty").
+		require(p.IdleTimeLimit == nil || *p.IdleTimeLimit >= 0, "idleTimeLimit", "must not be negative")
+	user, err := do[userOfPreferences](ctx, s.client, e, nil, body, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &user.Settings.Preferences, nil
+}
+
+type preferencesBody struct {
+	UserID string      `json:"userId,omitzero"`
+	Data   Preferences `json:"data"`
+}
+
+type userOfPreferences struct {
+	Settings struct {
+		Preferences Preferences `json:"preferences"`
+	} `json:"settings"`
+}

@@ -1,0 +1,111 @@
+package rocketchattest
+
+import (
+	"slices"
+	"strings"
+)
+
+// MailKind says what a mail is about.
+type MailKind string
+
+// The mails a server sends.
+const (
+	MailVerification   MailKind = "verification"
+	MailPasswordReset  MailKind = "password-reset"
+	MailPassword       MailKind = "password"
+	MailWelcome        MailKind = "welcome"
+	MailSecondFactor   MailKind = "second-factor"
+	MailFactorReset    MailKind = "second-factor-reset"
+	MailAddressChanged MailKind = "address-changed"
+)
+
+// Mail is a mail that a real server would have sent.
+type Mail struct {
+	To     string
+	Kind   MailKind
+	UserID string
+	// Code is the code or the generated password in the mail.
+	Code string
+	// Token is the token of the link in the mail.
+	Token string
+}
+
+// Mails are all mails a real server would have sent, in order.
+func (s *Server) Mails() []Mail {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.mails)
+}
+
+func (db *database) mail(m Mail) { db.mails = append(db.mails, m) }
+
+func (db *database) mailVerification(u *account, email string) {
+	t := random(base64s, 43)
+	u.verification = append(u.verification, verification{t, email})
+	db.mail(Mail{To: email, Kind: MailVerification, UserID: u.id, Token: t})
+}
+
+// forgotPassword is users.forgotPassword: known and unknown addresses get the same answer.
+func (c *call) forgotPassword() (any, error) {
+	email := c.body.str("email")
+	switch {
+	case email == "":
+		return nil, plain("The 'email' param is required")
+	case !c.enabled("Accounts_PasswordReset"):
+		return nil, plain("Password reset is not enabled")
+	}
+	if u := c.userByEmail(email); u != nil {
+		c.mail(Mail{To: email, Kind: MailPasswordReset, UserID: u.id, Token: random(base64s, 43)})
+	}
+	return nil, nil
+}
+
+// sendWelcomeEmail is users.sendWelcomeEmail. It alone wants a mail server, which is the setting SMTP_Host.
+func (c *call) sendWelcomeEmail() (any, error) {
+	where := fields{"method": "sendWelcomeEmail"}
+	email := c.body.str("email")
+	u := c.userByEmail(email)
+	switch {
+	case c.text("SMTP_Host") == "":
+		return nil, coded("error-email-send-failed", "SMTP is not configured", where)
+	case u == nil:
+		return nil, coded("error-invalid-user", "Invalid user", where)
+	}
+	c.mail(Mail{To: email, Kind: MailWelcome, UserID: u.id})
+	return nil, nil
+}
+
+// sendConfirmationEmail is users.sendConfirmationEmail, which since 8.6 does not tell whether there is such an address.
+func (c *call) sendConfirmationEmail() (any, error) {
+	email := strings.TrimSpace(c.body.str("email"))
+	u := c.userByEmail(email)
+	if u == nil && !c.version.atLeast(8, 6) {
+		return nil, plain("")
+	}
+	if u != nil {
+		c.mailVerification(u, email)
+	}
+	return nil, nil
+}
+
+// verifyEmail is users.verifyEmail.
+func (c *call) verifyEmail() (any, error) {
+	wanted := c.body.str("token")
+	u := c.findUser(func(u *account) bool {
+		return slices.ContainsFunc(u.verification, func(v verification) bool { return v.token == wanted })
+	})
+	if u == nil {
+		return nil, &failure{403, failed{Error: "Verify email link expired"}}
+	}
+	u.verification = slices.DeleteFunc(u.verification, func(v verification) bool {
+		if v.token != wanted {
+			return false
+		}
+		for i := range u.emails {
+			u.emails[i].Verified = u.emails[i].Verified || u.emails[i].Address == v.address
+		}
+		return true
+	})
+	c.touch(u)
+	return nil, nil
+}

@@ -1,0 +1,401 @@
+package rocketchattest
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// listQuery is what a list route reads from the query: where to start, how many, in which order, and the filter and the fields
+// where the environment allows those.
+type listQuery struct {
+	offset, count int
+	sort          []sortKey
+	holds         func(*account) bool // nil holds for everybody
+	only          []string
+}
+
+type sortKey struct {
+	name      string
+	direction int
+}
+
+// filterRule says which fields of a user a filter may name, and where they are.
+type filterRule map[string]func(*account) any
+
+// userFields are the fields that users are sorted and filtered by.
+func userFields() filterRule {
+	return filterRule{
+		"_id":             func(u *account) any { return u.id },
+		"username":        func(u *account) any { return u.username },
+		"name":            func(u *account) any { return u.name },
+		"nameInsensitive": func(u *account) any { return strings.ToLower(u.name) },
+		"status":          func(u *account) any { return u.status },
+		"active":          func(u *account) any { return u.active },
+		"type":            func(u *account) any { return u.kind },
+		"bio":             func(u *account) any { return u.bio },
+		"nickname":        func(u *account) any { return u.nickname },
+		"createdAt":       func(u *account) any { return u.createdAt.UTC().Format(stampFormat) },
+		"_updatedAt":      func(u *account) any { return u.updatedAt.UTC().Format(stampFormat) },
+		"lastLogin":       func(u *account) any { return optionalDate(u) },
+		"emails.address":  func(u *account) any { return firstEmail(u) },
+		"roles":           func(u *account) any { return u.roles },
+	}
+}
+
+func optionalDate(u *account) string {
+	if u.lastLogin.IsZero() {
+		return ""
+	}
+	return u.lastLogin.UTC().Format(stampFormat)
+}
+
+func firstEmail(u *account) string {
+	if len(u.emails) == 0 {
+		return ""
+	}
+	return u.emails[0].Address
+}
+
+const unsafeParameters = "ALLOW_UNSAFE_QUERY_AND_FIELDS_API_PARAMS"
+
+// listQuery reads and checks the list parameters; a nil rule means that the route knows no filter.
+func (c *call) listQuery(rule filterRule) (listQuery, error) {
+	q := listQuery{}
+	standard, most := c.integer("API_Default_Count"), c.integer("API_Upper_Count_Limit")
+	var err error
+	if q.offset, err = c.integerParameter("offset", 0); err != nil {
+		return q, err
+	}
+	if q.count, err = c.integerParameter("count", standard); err != nil {
+		return q, err
+	}
+	switch {
+	case q.count > most:
+		q.count = most
+	case q.count == 0 && !c.enabled("API_Allow_Infinite_Count"):
+		q.count = standard
+	}
+	if q.sort, err = c.sortKeys(); err != nil {
+		return q, err
+	}
+	if rule != nil && (c.environment[unsafeParameters] == "true" || !c.version.atLeast(7)) {
+		err = c.unsafe(&q, rule)
+	}
+	return q, err
+}
+
+// integerParameter reads a number from the query, whether or not a schema has turned it into one already. What is no number, or
+// negative, a real server passes on to its database, whose refusal comes back as a 400.
+func (c *call) integerParameter(name string, otherwise int) (int, error) {
+	n := float64(otherwise)
+	switch v := c.query[name].(type) {
+	case float64:
+		n = v
+	case string:
+		if v == "" {
+			break
+		}
+		parsed, err := strconv.ParseFloat(v, 64)
+		if err != nil {
+			return 0, plain("the parameter " + name + " is not a number")
+		}
+		n = parsed
+	}
+	if n < 0 || n > math.MaxInt32 {
+		return 0, plain("the parameter " + name + " is out of range")
+	}
+	return int(n), nil
+}
+
+// sortKeys reads the sort parameter, a JSON object as text whose order of keys counts.
+func (c *call) sortKeys() ([]sortKey, error) {
+	source := c.query.str("sort")
+	if source == "" {
+		return nil, nil
+	}
+	invalid := coded("error-invalid-sort", fmt.Sprintf("Invalid sort parameter provided: %q", source), fields{"helperMethod": "parseJsonQuery"})
+	decoder := json.NewDecoder(strings.NewReader(source))
+	if t, err := decoder.Token(); err != nil || t != json.Delim('{') {
+		return nil, invalid
+	}
+	var keys []sortKey
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return nil, invalid
+		}
+		var direction float64
+		if decoder.Decode(&direction) != nil || direction != 1 && direction != -1 {
+			return nil, invalid
+		}
+		key, _ := name.(string)
+		keys = append(keys, implied(key, int(direction))...)
+	}
+	if _, err := decoder.Token(); err != nil {
+		return nil, invalid
+	}
+	return keys, nil
+}
+
+// implied adds what the server sorts by besides: active with status, the lower-cased name instead of the name.
+func implied(key string, direction int) []sortKey {
+	switch key {
+	case "status":
+		return []sortKey{{key, direction}, {"active", direction}}
+	case "name":
+		return []sortKey{{"nameInsensitive", direction}}
+	case "email", "emails":
+		return []sortKey{{"emails.address", direction}}
+	}
+	return []sortKey{{key, direction}}
+}
+
+// unsafe reads query and fields.
+func (c *call) unsafe(q *listQuery, rule filterRule) error {
+	for _, name := range []string{"query", "fields"} {
+		if c.query.has(name) {
+			c.header.Set("X-Deprecation-Type", "deprecation")
+			c.header.Set("X-Deprecation-Message", "The parameter \""+name+"\" is deprecated and will be removed on version 9.0.0")
+			c.header.Set("X-Deprecation-Version", "9.0.0")
+		}
+	}
+	if source := c.query.str("fields"); source != "" {
+		var chosen map[string]any
+		if json.Unmarshal([]byte(source), &chosen) != nil {
+			return coded("error-invalid-fields", fmt.Sprintf("Invalid fields parameter provided: %q", source), fields{"helperMethod": "parseJsonQuery"})
+		}
+		for key, value := range chosen {
+			if value == 1.0 || value == true {
+				q.only = append(q.only, key)
+			}
+		}
+	}
+	source := c.query.str("query")
+	if source == "" {
+		return nil
+	}
+	var filter map[string]any
+	if json.Unmarshal([]byte(source), &filter) != nil {
+		return coded("error-invalid-query", fmt.Sprintf("Invalid query parameter provided: %q", source), fields{"helperMethod": "parseJsonQuery"})
+	}
+	holds, err := rule.compile(filter)
+	if err != nil {
+		return err
+	}
+	q.holds = holds
+	return nil
+}
+
+func invalidQuery(text string) error {
+	return coded("error-invalid-query", text, nil)
+}
+
+// compile turns a filter of the database's kind into a condition.
+func (rule filterRule) compile(filter map[string]any) (func(*account) bool, error) {
+	var conditions []func(*account) bool
+	for key, wanted := range filter {
+		condition, err := rule.condition(key, wanted)
+		if err != nil {
+			return nil, err
+		}
+		conditions = append(conditions, condition)
+	}
+	return func(u *account) bool {
+		for _, holds := range conditions {
+			if !holds(u) {
+				return false
+			}
+		}
+		return true
+	}, nil
+}
+
+func (rule filterRule) condition(key string, wanted any) (func(*account) bool, error) {
+	if key == "$and" || key == "$or" {
+		return rule.combined(key, wanted)
+	}
+	value, ok := rule[key]
+	if !ok {
+		if strings.HasPrefix(key, "$") {
+			return nil, invalidQuery("Invalid operator: " + key)
+		}
+		return nil, invalidQuery("Invalid attribute: " + key)
+	}
+	operators, ok := wanted.(map[string]any)
+	if !ok {
+		return func(u *account) bool { return equals(value(u), wanted) }, nil
+	}
+	var conditions []func(any) bool
+	for name, operand := range operators {
+		condition := operator(name, operand)
+		if condition == nil {
+			return nil, invalidQuery("Invalid operator: " + name)
+		}
+		conditions = append(conditions, condition)
+	}
+	return func(u *account) bool {
+		v := value(u)
+		return !slices.ContainsFunc(conditions, func(holds func(any) bool) bool { return !holds(v) })
+	}, nil
+}
+
+func (rule filterRule) combined(key string, wanted any) (func(*account) bool, error) {
+	parts, _ := wanted.([]any)
+	var conditions []func(*account) bool
+	for _, part := range parts {
+		filter, _ := part.(map[string]any)
+		condition, err := rule.compile(filter)
+		if err != nil {
+			return nil, err
+		}
+		conditions = append(conditions, condition)
+	}
+	return func(u *account) bool {
+		n := 0
+		for _, holds := range conditions {
+			if holds(u) {
+				n++
+			}
+		}
+		return n == len(conditions) || key == "$or" && n > 0
+	}, nil
+}
+
+// operator is a comparison by its name, nil for one the server does not allow.
+func operator(name string, operand any) func(any) bool {
+	switch name {
+	case "$eq":
+		return func(v any) bool { return equals(v, operand) }
+	case "$ne":
+		return func(v any) bool { return !equals(v, operand) }
+	case "$exists":
+		return func(v any) bool { return (v != "") == (operand == true) }
+	case "$in", "$nin":
+		items, _ := operand.([]any)
+		return func(v any) bool {
+			return slices.ContainsFunc(items, func(item any) bool { return equals(v, item) }) == (name == "$in")
+		}
+	case "$regex":
+		source, _ := operand.(string)
+		pattern, err := regexp.Compile(source)
+		if err != nil {
+			return nil
+		}
+		return func(v any) bool { s, _ := v.(string); return pattern.MatchString(s) }
+	}
+	return nil
+}
+
+func equals(stored, wanted any) bool {
+	if all, ok := stored.([]string); ok {
+		s, isString := wanted.(string)
+		return isString && slices.Contains(all, s)
+	}
+	switch wanted.(type) {
+	case string, bool, float64:
+		return stored == wanted
+	}
+	return wanted == nil && stored == ""
+}
+
+// reduce leaves the fields asked for, where the environment allows to ask.
+func (q *listQuery) reduce(p profile, u *account) any {
+	if len(q.only) == 0 {
+		return p
+	}
+	b, err := json.Marshal(p)
+	var all map[string]any
+	if err != nil || json.Unmarshal(b, &all) != nil {
+		return p
+	}
+	chosen, known := fields{"_id": u.id}, userFields()
+	for _, key := range q.only {
+		if value, ok := all[key]; ok {
+			chosen[key] = value
+		} else if value, ok := known[key]; ok {
+			chosen[key] = value(u)
+		}
+	}
+	return chosen
+}
+
+// userPage is one page of users.
+type userPage struct {
+	users         []*account
+	offset, total int
+}
+
+func (p *userPage) answer(key string, items []any) fields {
+	return fields{key: items, "count": len(items), "offset": p.offset, "total": p.total}
+}
+
+// page is the asked part of the users the condition holds for, by username unless asked otherwise.
+func (c *call) page(q listQuery, holds func(*account) bool) *userPage {
+	found := c.inOrder()
+	if holds != nil {
+		found = slices.Collect(matching(found, holds))
+	}
+	if len(q.sort) > 0 && q.sort[0] != (sortKey{"username", 1}) {
+		found = sortUsers(found, q.sort)
+	}
+	return &userPage{cut(found, q.offset, q.count), q.offset, len(found)}
+}
+
+func matching(users []*account, holds func(*account) bool) iter.Seq[*account] {
+	return func(yield func(*account) bool) {
+		for _, u := range users {
+			if holds(u) && !yield(u) {
+				return
+			}
+		}
+	}
+}
+
+// sortUsers is a copy of users in another order; equal ones stay as they are.
+func sortUsers(users []*account, keys []sortKey) []*account {
+	type row struct {
+		user *account
+		keys []string
+	}
+	known := userFields()
+	rows := make([]row, len(users))
+	for i, u := range users {
+		rows[i].user = u
+		for _, key := range keys {
+			text := ""
+			if value, ok := known[key.name]; ok {
+				text = fmt.Sprint(value(u))
+			}
+			rows[i].keys = append(rows[i].keys, text)
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b row) int {
+		for i, key := range keys {
+			if order := key.direction * strings.Compare(a.keys[i], b.keys[i]); order != 0 {
+				return order
+			}
+		}
+		return 0
+	})
+	sorted := make([]*account, len(rows))
+	for i := range rows {
+		sorted[i] = rows[i].user
+	}
+	return sorted
+}
+
+// cut is count items from offset on; zero means all.
+func cut[T any](all []T, offset, count int) []T {
+	offset = min(offset, len(all))
+	end := len(all)
+	if count > 0 {
+		end = min(offset+count, end)
+	}
+	return all[offset:end:end]
+}

@@ -1,0 +1,310 @@
+package rocketchattest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// User is an account, for tests that prepare or inspect the server's state.
+type User struct {
+	// ID is filled in by [Server.AddUser] when it is empty.
+	ID string
+	// Username is the login name. Empty means an account that has not chosen one yet.
+	Username string
+	Name     string
+	// Email is the address; it counts as verified unless Unverified is set.
+	Email      string
+	Unverified bool
+	// Password is the password in plain text. It is taken in and never given out.
+	Password string
+	// Roles are role ids; none means "user".
+	Roles []string
+	// Inactive accounts are deactivated.
+	Inactive bool
+	// Type is "user" when it is empty; others are "bot" and "app".
+	Type string
+
+	Bio, Nickname, StatusText string
+	// Status is what others see: "offline" when it is empty. A status besides offline counts as a live connection.
+	Status string
+	// CustomFields are shown as far as the setting Accounts_CustomFields defines them.
+	CustomFields map[string]any
+	ImportIDs    []string
+	Extension    string
+	Federated    bool
+	Language     string
+
+	// TOTPSecret is the base32 secret of an authenticator app, see [TOTPCode].
+	TOTPSecret string
+	// EmailSecondFactor asks the user for codes by e-mail.
+	EmailSecondFactor bool
+	// RequirePasswordChange makes the user choose another password.
+	RequirePasswordChange bool
+
+	// CreatedAt is now when it is zero.
+	CreatedAt time.Time
+	// LastLogin is zero for a user that has never logged in.
+	LastLogin time.Time
+}
+
+// Set changes a server setting while the server runs, see [WithSetting].
+func (s *Server) Set(name string, value any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settings[name] = value
+}
+
+// Grant makes exactly these roles hold a permission.
+func (s *Server) Grant(permission string, roles ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.permissions[permission] = slices.Clone(roles)
+}
+
+// AddRole adds a custom role on the server, with no permission until [Server.Grant] gives it some.
+func (s *Server) AddRole(id, name, description string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.roles = append(s.roles, &role{ID: id, Scope: "Users", Description: description, Name: name, UpdatedAt: stamp{s.now()}})
+}
+
+// AddUser adds an account past all checks but one: id, username and address must be free. It returns the account as stored.
+func (s *Server) AddUser(u User) (User, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.fromUser(u)
+	if err := s.insert(a); err != nil {
+		return User{}, fmt.Errorf("add user %q: %w", u.Username, err)
+	}
+	s.join(s.rooms[general], a, 1)
+	return a.toUser(), nil
+}
+
+func (db *database) fromUser(u User) *account {
+	now := db.now()
+	a := &account{
+		id: u.ID, username: u.Username, name: u.Name, kind: u.Type, roles: slices.Clone(u.Roles), active: !u.Inactive,
+		createdAt: u.CreatedAt, updatedAt: now, lastLogin: u.LastLogin, bio: u.Bio, nickname: u.Nickname, status: u.Status,
+		customFields: maps.Clone(u.CustomFields), importIDs: slices.Clone(u.ImportIDs), extension: u.Extension, federated: u.Federated,
+		language: u.Language, hasSettings: true,
+	}
+	if a.createdAt.IsZero() {
+		a.createdAt = now
+	}
+	if a.kind == "" {
+		a.kind = "user"
+	}
+	if len(a.roles) == 0 {
+		a.roles = []string{"user"}
+	}
+	if a.status == "" {
+		a.status = "offline"
+	} else {
+		a.statusConnection, a.statusDefault = "online", a.status
+	}
+	if u.Inactive {
+		a.inactiveReason = "deactivated"
+	}
+	if u.Email != "" {
+		a.emails = []address{{u.Email, !u.Unverified}}
+	}
+	if u.Password != "" {
+		a.passwordHash = digest(u.Password)
+	}
+	if u.StatusText != "" {
+		a.statusText = new(u.StatusText)
+	}
+	if u.TOTPSecret != "" {
+		a.totp = &totp{secret: u.TOTPSecret, enabled: true, backup: newBackupCodes()}
+	}
+	if u.EmailSecondFactor {
+		a.emailFactor = now
+	}
+	if u.RequirePasswordChange {
+		a.passwordChange = new(true)
+	}
+	return a
+}
+
+func (u *account) toUser() User {
+	out := User{
+		ID: u.id, Username: u.username, Name: u.name, Roles: slices.Clone(u.roles), Inactive: !u.active, Type: u.kind,
+		Bio: u.bio, Nickname: u.nickname, Status: u.status, CustomFields: maps.Clone(u.customFields), ImportIDs: slices.Clone(u.importIDs),
+		Extension: u.extension, Federated: u.federated, Language: u.language, EmailSecondFactor: !u.emailFactor.IsZero(),
+		RequirePasswordChange: u.passwordChange != nil && *u.passwordChange, CreatedAt: u.createdAt, LastLogin: u.lastLogin,
+	}
+	if u.statusText != nil {
+		out.StatusText = *u.statusText
+	}
+	if u.totp != nil {
+		out.TOTPSecret = u.totp.secret
+	}
+	if len(u.emails) > 0 {
+		out.Email, out.Unverified = u.emails[0].Address, !u.emails[0].Verified
+	}
+	return out
+}
+
+// User is the account with that username, ignoring case.
+func (s *Server) User(username string) (User, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.userByName(username)
+	if u == nil {
+		return User{}, false
+	}
+	return u.toUser(), true
+}
+
+// Users are all accounts by username.
+func (s *Server) Users() []User {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]User, 0, len(s.users))
+	for _, u := range s.inOrder() {
+		all = append(all, u.toUser())
+	}
+	return all
+}
+
+// Login issues a login token without a call, by username or id. Both results are empty when there is no such user.
+func (s *Server) Login(username string) (userID, token string) {
+	return s.issue(username, s.addLoginToken)
+}
+
+// PersonalAccessToken issues a personal access token without a call, by username or id, in place of one of that name. Both results
+// are empty when there is no such user.
+func (s *Server) PersonalAccessToken(username, name string, bypassTwoFactor bool) (userID, accessToken string) {
+	return s.issue(username, func(u *account) *token {
+		s.dropTokens(u, func(t *token) bool { return t.personal() && t.name == name })
+		return s.addToken(u, &token{name: name, bypass: bypassTwoFactor})
+	})
+}
+
+func (s *Server) issue(username string, add func(*account) *token) (userID, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.userByName(username)
+	if u == nil {
+		u = s.users[username]
+	}
+	if u == nil {
+		return "", ""
+	}
+	return u.id, add(u).value
+}
+
+// AddRoom adds a private room with its owners and returns its id; who is no owner joins with [Server.Join].
+// A user that is the last owner of a room cannot be deleted or deactivated without confirmation.
+func (s *Server) AddRoom(name string, owners ...string) (roomID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.addRoom(newID(), name, "p")
+	for _, owner := range owners {
+		if u := s.userByName(owner); u != nil {
+			s.join(r, u, 0, "owner")
+		}
+	}
+	return r.id
+}
+
+// Join makes users members of a room; unknown names are passed over.
+func (s *Server) Join(roomID string, usernames ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range usernames {
+		if u := s.userByName(name); u != nil {
+			s.join(s.rooms[roomID], u, 0)
+		}
+	}
+}
+
+// AddTeam adds a team with its room and returns the team's id. The first member is its creator and owner.
+func (s *Server) AddTeam(name string, private bool, members ...string) (teamID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := &team{id: newID(), name: name, createdAt: s.now()}
+	kind := "c"
+	if private {
+		t.kind, kind = 1, "p"
+	}
+	r := s.addRoom(newID(), name, kind)
+	t.roomID = r.id
+	for _, member := range members {
+		u := s.userByName(member)
+		if u == nil {
+			continue
+		}
+		if t.creator == nil {
+			t.creator, t.owners = u, []string{u.id}
+			s.join(r, u, 0, "owner")
+		}
+		s.join(r, u, 0)
+		t.members = append(t.members, u.id)
+	}
+	if t.creator == nil {
+		t.creator = &account{}
+	}
+	s.teams = append(s.teams, t)
+	return t.id
+}
+
+// Challenge starts the second step of a log-in outside the API, for twoFactorChallenges.verifyChallenge, and returns its id.
+func (s *Server) Challenge(username string) (challengeID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.userByName(username)
+	if u == nil {
+		return ""
+	}
+	id := newID()
+	s.challenges[id] = &challenge{u, s.now().Add(challengeExpires)}
+	return id
+}
+
+// LoginCode issues a code for loginCode.redeem, which works once.
+func (s *Server) LoginCode(username string) (code string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.userByName(username)
+	if u == nil {
+		return ""
+	}
+	code = random(base64s, loginCodeLength)
+	s.loginCodes[code] = u.id
+	return code
+}
+
+const loginCodeLength = 64
+
+// newDatabase is the state of a fresh server.
+func newDatabase(c *config) *database {
+	v := parseVersion(c.version)
+	db := &database{
+		version: v, clock: c.clock, started: c.clock(), settings: defaultSettings(v), environment: c.environment, permissions: defaultPermissions(),
+		users: map[string]*account{}, byUsername: map[string]*account{}, byEmail: map[string]*account{}, byToken: map[string]*token{},
+		rooms: map[string]*room{}, challenges: map[string]*challenge{}, loginCodes: map[string]string{}, addresses: map[string]*failedLogins{},
+		hidden: c.hidden,
+	}
+	maps.Copy(db.settings, c.settings)
+	now := db.started
+	db.roles = defaultRoles(stamp{now})
+	lobby := db.addRoom(general, strings.ToLower(general), "c")
+	for _, u := range []*account{
+		{
+			username: "admin", name: "Administrator", kind: "user", roles: []string{"admin"}, emails: []address{{Address: "admin@example.com"}},
+			status: "offline", passwordHash: digest(c.password),
+		},
+		{id: "rocket.cat", username: "rocket.cat", name: "Rocket.Cat", kind: "bot", roles: []string{"bot"}, status: "online"},
+	} {
+		u.active, u.createdAt, u.updatedAt, u.statusDefault, u.utcOffset = true, now, now, "online", new(0.0)
+		u.picture = &picture{newID(), "rest", "image/svg+xml", []byte(letterAvatar(u.username, 200))}
+		if db.insert(u) == nil {
+			db.join(lobby, u, 0)
+		}
+	}
+	return db
+}

@@ -1,0 +1,375 @@
+package rocketchattest
+
+import (
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // RFC 6238 as authenticator apps use it
+	"encoding/base32"
+	"encoding/binary"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// totp is a user's authenticator app.
+type totp struct {
+	secret  string // base32
+	enabled bool
+	backup  []string
+}
+
+// emailCode is the code that was mailed last.
+type emailCode struct {
+	code     string
+	expires  time.Time
+	attempts int
+}
+
+// challenge is a pending second factor of a log-in outside the API, see twoFactorChallenges.verifyChallenge.
+type challenge struct {
+	user    *account
+	expires time.Time
+}
+
+const (
+	backupCodes      = 12
+	challengeExpires = 10 * time.Minute
+)
+
+func newTOTPSecret() string { return random("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 32) }
+
+// TOTPCode is the code an authenticator app with this base32 secret shows at a moment, after RFC 6238: SHA-1, 30 seconds, 6 digits.
+// It is empty when the secret is no base32.
+func TOTPCode(secret string, at time.Time) string {
+	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.ToUpper(strings.TrimRight(secret, "=")))
+	if err != nil {
+		return ""
+	}
+	mac := hmac.New(sha1.New, key)
+	_ = binary.Write(mac, binary.BigEndian, at.Unix()/30)
+	sum := mac.Sum(nil)
+	offset := sum[len(sum)-1] & 0xf
+	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[offset:])&0x7fffffff%1_000_000)
+}
+
+func (db *database) checkTOTP(u *account, code string) bool {
+	if u.totp == nil {
+		return false
+	}
+	if i := slices.Index(u.totp.backup, code); i >= 0 {
+		u.totp.backup = slices.Delete(u.totp.backup, i, i+1)
+		return true
+	}
+	delta := db.integer("Accounts_TwoFactorAuthentication_MaxDelta")
+	for i := -delta; i <= delta; i++ {
+		if hmac.Equal([]byte(TOTPCode(u.totp.secret, db.now().Add(time.Duration(i)*30*time.Second))), []byte(code)) {
+			return true
+		}
+	}
+	return false
+}
+
+func newBackupCodes() []string {
+	codes := make([]string, backupCodes)
+	for i := range codes {
+		codes[i] = random(alphabet, 8)
+	}
+	return codes
+}
+
+// factorMethods are the active ways of a second factor in the order the server prefers them.
+func (db *database) factorMethods(u *account) []string {
+	methods := []string{}
+	if u.totp != nil && u.totp.enabled {
+		methods = append(methods, "totp")
+	}
+	verified := slices.ContainsFunc(u.emails, func(e address) bool { return e.Verified })
+	if !u.emailFactor.IsZero() && verified && db.enabled("Accounts_TwoFactorAuthentication_By_Email_Enabled") {
+		methods = append(methods, "email")
+	}
+	return methods
+}
+
+// secondFactor is the check of routes that ask for a second factor.
+func (c *call) secondFactor() error {
+	if c.route.factor == noFactor || c.token != nil && c.token.bypass {
+		return nil
+	}
+	return c.challengeFactor(c.me, c.r.Header.Get("X-2fa-Code"), c.r.Header.Get("X-2fa-Method"), c.route.factor == factor)
+}
+
+// challengeFactor asks for a second factor, or checks the code given. A code is remembered with the token for as long as the
+// server's setting says, where the route allows that.
+func (c *call) challengeFactor(u *account, code, wanted string, remember bool) error {
+	if !c.enabled("Accounts_TwoFactorAuthentication_Enabled") {
+		return nil
+	}
+	keep := time.Duration(c.integer("Accounts_TwoFactorAuthentication_RememberFor")) * time.Second
+	if remember && c.token != nil && !c.token.verified.IsZero() && c.now().Sub(c.token.verified) < keep {
+		return nil
+	}
+	methods := c.factorMethods(u)
+	method := ""
+	switch {
+	case slices.Contains(methods, wanted):
+		method = wanted
+	case len(methods) > 0:
+		method = methods[0]
+	case u.passwordHash != "" && c.enabled("Accounts_TwoFactorAuthentication_Enforce_Password_Fallback"):
+		method = "password"
+	default:
+		return nil
+	}
+	if code == "" {
+		return coded("totp-required", "TOTP Required", c.factorDetails(u, method, methods))
+	}
+	if c.checkFactor(u, method, code) {
+		if c.token != nil && remember {
+			c.token.verified = c.now()
+		}
+		return nil
+	}
+	if method == "email" && u.emailCode != nil && u.emailCode.attempts >= c.integer("Accounts_TwoFactorAuthentication_Max_Invalid_Email_OTP_Attempts") {
+		u.emailCode = nil
+		return coded("totp-max-attempts", "TOTP Maximun Failed Attempts Reached", c.factorDetails(u, method, methods))
+	}
+	return coded("totp-invalid", "TOTP Invalid", c.factorDetails(u, method, methods))
+}
+
+// factorDetails tells which method is wanted; for e-mail it sends a code unless one is still good for five minutes.
+func (c *call) factorDetails(u *account, method string, methods []string) fields {
+	d := fields{"method": method, "codeGenerated": false, "availableMethods": methods}
+	if method != "email" {
+		return d
+	}
+	d["emailOrUsername"] = u.username
+	if c.route.op != "login" && !c.version.atLeast(8) {
+		d["emailOrUsername"] = u.emails[0].Address
+	}
+	if u.emailCode != nil && u.emailCode.expires.Sub(c.now()) > 5*time.Minute {
+		d["codeExpires"] = stamp{u.emailCode.expires}
+		return d
+	}
+	c.mailCode(u)
+	d["codeGenerated"] = true
+	return d
+}
+
+func (c *call) checkFactor(u *account, method, code string) bool {
+	switch method {
+	case "totp":
+		return c.checkTOTP(u, code)
+	case "email":
+		return c.checkEmailCode(u, code)
+	}
+	return hmac.Equal([]byte(strings.ToLower(code)), []byte(u.passwordHash))
+}
+
+func (c *call) checkEmailCode(u *account, code string) bool {
+	e := u.emailCode
+	if e == nil || c.now().After(e.expires) {
+		return false
+	}
+	if !hmac.Equal([]byte(code), []byte(e.code)) {
+		e.attempts++
+		return false
+	}
+	u.emailCode = nil
+	return true
+}
+
+// mailCode sends a code to all verified addresses of a user.
+func (db *database) mailCode(u *account) {
+	life := time.Duration(db.integer("Accounts_TwoFactorAuthentication_By_Email_Code_Expiration")) * time.Second
+	u.emailCode = &emailCode{code: random("0123456789", 6), expires: db.now().Add(life)}
+	for _, e := range u.emails {
+		if e.Verified {
+			db.mail(Mail{To: e.Address, Kind: MailSecondFactor, UserID: u.id, Code: u.emailCode.code})
+		}
+	}
+}
+
+// enableEmailFactor is users.2fa.enableEmail.
+func (c *call) enableEmailFactor() (any, error) {
+	if !slices.ContainsFunc(c.me.emails, func(e address) bool { return e.Verified }) {
+		return nil, coded("error-invalid-user", "You need to verify your emails before setting up 2FA", nil)
+	}
+	c.me.emailFactor = c.now()
+	c.touch(c.me)
+	c.dropTokens(c.me, func(t *token) bool { return t != c.token && !t.personal() })
+	return nil, nil
+}
+
+// disableEmailFactor is users.2fa.disableEmail.
+func (c *call) disableEmailFactor() (any, error) {
+	c.me.emailFactor = time.Time{}
+	c.touch(c.me)
+	return nil, nil
+}
+
+// sendEmailCode is users.2fa.sendEmailCode: the same answer whether or not there is such a user.
+func (c *call) sendEmailCode() (any, error) {
+	name := c.body.str("emailOrUsername")
+	if name == "" {
+		return nil, coded("error-parameter-required", "emailOrUsername is required", nil)
+	}
+	u := c.me
+	if u == nil {
+		u = c.userByName(name)
+		if strings.Contains(name, "@") {
+			u = c.userByEmail(name)
+		}
+	}
+	if u != nil {
+		c.mailCode(u)
+	}
+	return nil, nil
+}
+
+// enableTOTP is users.enableTotp.
+func (c *call) enableTOTP() (any, error) {
+	if c.me.totp != nil && c.me.totp.enabled {
+		return nil, coded("error-2fa-already-enabled", "", nil)
+	}
+	c.me.totp = &totp{secret: newTOTPSecret()}
+	return fields{
+		"secret": c.me.totp.secret,
+		"url":    "otpauth://totp/" + url.QueryEscape("Rocket.Chat:"+c.me.username) + "?secret=" + c.me.totp.secret,
+	}, nil
+}
+
+// validateTOTP is users.validateTotp.
+func (c *call) validateTOTP() (any, error) {
+	if c.me.totp == nil || !c.checkTOTP(c.me, c.body.str("code")) {
+		return nil, coded("invalid-totp", "", nil)
+	}
+	c.me.totp.enabled, c.me.totp.backup = true, newBackupCodes()
+	c.dropTokens(c.me, func(t *token) bool { return t != c.token && !t.personal() })
+	return fields{"codes": c.me.totp.backup}, nil
+}
+
+// disableTOTP is users.disableTotp: a wrong code is a success that disabled nothing.
+func (c *call) disableTOTP() (any, error) {
+	if !c.checkTOTP(c.me, c.body.str("code")) {
+		return fields{"disabled": false}, nil
+	}
+	c.me.totp = nil
+	return fields{"disabled": true}, nil
+}
+
+// regenerateTOTPCodes is users.regenerateTotpCodes.
+func (c *call) regenerateTOTPCodes() (any, error) {
+	if !c.checkTOTP(c.me, c.body.str("code")) {
+		return nil, plain("invalid-totp")
+	}
+	c.me.totp.backup = newBackupCodes()
+	return fields{"codes": c.me.totp.backup}, nil
+}
+
+// totpCodesRemaining is users.totpCodesRemaining.
+func (c *call) totpCodesRemaining() (any, error) {
+	left := 0
+	if c.me.totp != nil {
+		left = len(c.me.totp.backup)
+	}
+	return fields{"remaining": left}, nil
+}
+
+// resetTOTP is users.resetTOTP: the authenticator app and the sessions go, codes by e-mail stay.
+func (c *call) resetTOTP() (any, error) {
+	u, err := c.resetTarget("edit-other-user-totp", func() error {
+		if c.enabled("Accounts_TwoFactorAuthentication_Enabled") {
+			return nil
+		}
+		return coded("error-two-factor-not-enabled", "Two factor authentication is not enabled", nil)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if u.totp != nil {
+		u.totp = nil
+		c.dropAllTokens(u)
+	}
+	if u != c.me && len(u.emails) > 0 {
+		c.mail(Mail{To: u.emails[0].Address, Kind: MailFactorReset, UserID: u.id})
+	}
+	return nil, nil
+}
+
+// resetE2EKey is users.resetE2EKey: it ends all sessions of the user.
+func (c *call) resetE2EKey() (any, error) {
+	u, err := c.resetTarget("edit-other-user-e2ee", func() error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	c.dropAllTokens(u)
+	return nil, nil
+}
+
+// resetTarget is the user a reset is about: the caller when the body names nobody, else the one named, which takes the permission.
+func (c *call) resetTarget(permission string, allowed func() error) (*account, error) {
+	if !c.body.has("userId") && !c.body.has("username") && !c.body.has("user") {
+		return c.me, nil
+	}
+	if !c.may(permission) {
+		return nil, coded("error-not-allowed", "Not allowed", nil)
+	}
+	if err := allowed(); err != nil {
+		return nil, err
+	}
+	return c.chosen(c.body)
+}
+
+// sendChallengeCode is twoFactorChallenges.sendEmailCode.
+func (c *call) sendChallengeCode() (any, error) {
+	ch, err := c.pendingChallenge()
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(c.factorMethods(ch.user), "email") {
+		return nil, typed("Invalid challenge method", "error-invalid-challenge-method", nil)
+	}
+	c.mailCode(ch.user)
+	return nil, nil
+}
+
+// verifyChallenge is twoFactorChallenges.verifyChallenge.
+func (c *call) verifyChallenge() (any, error) {
+	ch, err := c.pendingChallenge()
+	if err != nil {
+		return nil, err
+	}
+	code := c.body.str("code")
+	if !c.checkTOTP(ch.user, code) && !c.checkEmailCode(ch.user, code) {
+		return nil, typed("Invalid code", "error-invalid-code", nil)
+	}
+	delete(c.challenges, c.body.str("challengeId"))
+	return c.loginToken(ch.user), nil
+}
+
+func (c *call) pendingChallenge() (*challenge, error) {
+	ch := c.challenges[c.body.str("challengeId")]
+	switch {
+	case ch == nil:
+		return nil, typed("challenge not found", "error-challenge-not-found", nil)
+	case c.now().After(ch.expires):
+		return nil, typed("challenge expired", "error-challenge-expired", nil)
+	}
+	return ch, nil
+}
+
+func (c *call) loginToken(u *account) fields {
+	return fields{"loginToken": c.addLoginToken(u).value, "userId": u.id}
+}
+
+// redeemLoginCode is loginCode.redeem: a code works once.
+func (c *call) redeemLoginCode() (any, error) {
+	code := c.body.str("code")
+	u := c.users[c.loginCodes[code]]
+	if u == nil {
+		return nil, plain("error-invalid-code")
+	}
+	delete(c.loginCodes, code)
+	return c.loginToken(u), nil
+}

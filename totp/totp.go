@@ -1,0 +1,37 @@
+// Package totp answers requests for a second factor with codes of an authenticator
+// app, for programs that hold its secret:
+//
+//	client, err := rocketchat.New(url, rocketchat.WithLogin("bot", password),
+//		rocketchat.WithTwoFactor(totp.FromSecret(secret)))
+//
+// It is a module of its own, so that the client needs no library for codes.
+package totp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+
+	"github.com/rocketchat-go/rocketchat"
+)
+
+// FromSecret answers with the code of the moment for the base32 secret that the server
+// gave when the second factor was set up. It refuses challenges of another method, and
+// its first use shows whether the secret is one.
+func FromSecret(secret rocketchat.Secret) rocketchat.TwoFactorFunc {
+	return func(_ context.Context, ch rocketchat.TwoFactorChallenge) (rocketchat.Secret, error) {
+		if ch.Method != rocketchat.TwoFactorTOTP {
+			return "", fmt.Errorf("the server asks for %q, not for a code of an authenticator app", string(ch.Method))
+		}
+		code, err := totp.GenerateCode(secret.Reveal(), time.Now())
+		if err != nil {
+			return "", errNotASecret // the cause might quote it
+		}
+		return rocketchat.Secret(code), nil
+	}
+}
+
+var errNotASecret = errors.New("totp: the secret is not base32")

@@ -1,0 +1,44 @@
+package totp_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rocketchat-go/rocketchat"
+	"github.com/rocketchat-go/rocketchat/rocketchattest"
+	"github.com/rocketchat-go/rocketchat/totp"
+)
+
+const seed = "JBSWY3DPEHPK3PXP"
+
+func TestFromSecret(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New(rocketchattest.WithSecondFactor())
+	_, err := srv.AddUser(rocketchattest.User{Username: "bot", Password: "B0t-password!", TOTPSecret: seed})
+	require.NoError(t, err)
+	client, err := rocketchat.New(srv.URL(), rocketchat.WithTransport(srv),
+		rocketchat.WithLogin("bot", "B0t-password!"), rocketchat.WithTwoFactor(totp.FromSecret(seed)))
+	require.NoError(t, err)
+	_, err = client.Tokens.Generate(t.Context(), "nightly", rocketchat.TokenOptions{})
+	require.NoError(t, err)
+}
+
+func TestFromSecretRefuses(t *testing.T) {
+	t.Parallel()
+	_, err := totp.FromSecret(seed)(t.Context(), rocketchat.TwoFactorChallenge{Method: rocketchat.TwoFactorPassword})
+	require.ErrorContains(t, err, "password")
+	_, err = totp.FromSecret("not-base-32!")(t.Context(), rocketchat.TwoFactorChallenge{Method: rocketchat.TwoFactorTOTP})
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "not-base-32!")
+}
+
+func ExampleFromSecret() {
+	client, err := rocketchat.New("https://chat.example.org",
+		rocketchat.WithLogin("bot", "its password"),
+		rocketchat.WithTwoFactor(totp.FromSecret("JBSWY3DPEHPK3PXP")))
+	fmt.Println(client, err)
+	// Output: rocketchat.Client(chat.example.org) <nil>
+}

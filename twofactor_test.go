@@ -1,0 +1,169 @@
+package rocketchat
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rocketchat-go/rocketchat/rocketchattest"
+)
+
+// secured is a server that asks for second factors, and a client of a user with those.
+func secured(t *testing.T, user rocketchattest.User, opts ...Option) (*rocketchattest.Server, *Client) {
+	t.Helper()
+	srv := rocketchattest.New(rocketchattest.WithSecondFactor())
+	user.Username, user.Roles, user.Password = "ann", []string{"admin"}, "Ann-Passw0rd!"
+	user.Email = "ann@example.com"
+	_, err := srv.AddUser(user)
+	require.NoError(t, err)
+	id, token := srv.Login("ann")
+	c, err := New(srv.URL(), append([]Option{WithTransport(srv), WithToken(id, Secret(token))}, opts...)...)
+	require.NoError(t, err)
+	return srv, c
+}
+
+func generate(ctx context.Context, c *Client, opts ...CallOption) error {
+	_, err := do[Secret](ctx, c, post("users.generatePersonalAccessToken").yields("token"), nil, map[string]string{"tokenName": "t"}, opts)
+	return err
+}
+
+func TestSecondFactorByPassword(t *testing.T) {
+	t.Parallel()
+	srv, c := secured(t, rocketchattest.User{}, WithTwoFactor(AnswerWithPassword("Ann-Passw0rd!")))
+	require.NoError(t, generate(t.Context(), c))
+	assert.Equal(t, 2, srv.Count("users.generatePersonalAccessToken"), "the refusal and the call")
+}
+
+func TestSecondFactorWithoutFunction(t *testing.T) {
+	t.Parallel()
+	_, c := secured(t, rocketchattest.User{})
+	err := generate(t.Context(), c)
+	require.ErrorIs(t, err, ErrTOTPRequired)
+	require.ErrorIs(t, err, Code("totp-required"))
+	needed, ok := errors.AsType[*TwoFactorError](err)
+	require.True(t, ok)
+	assert.Equal(t, TwoFactorPassword, needed.Challenge.Method)
+	assert.Equal(t, "users.generatePersonalAccessToken", needed.Challenge.Op)
+	assert.Empty(t, needed.Challenge.AvailableMethods)
+}
+
+func TestSecondFactorIsAskedOnce(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	srv, c := secured(t, rocketchattest.User{}, WithTwoFactor(func(context.Context, TwoFactorChallenge) (Secret, error) {
+		asked++
+		return "wrong-password", nil
+	}))
+	err := generate(t.Context(), c)
+	require.ErrorIs(t, err, ErrTOTPInvalid)
+	assert.NotContains(t, err.Error(), "wrong-password")
+	assert.Equal(t, 1, asked)
+	assert.Equal(t, 2, srv.Count("users.generatePersonalAccessToken"))
+}
+
+func TestSecondFactorGivenBeforehand(t *testing.T) {
+	t.Parallel()
+	srv, c := secured(t, rocketchattest.User{}, WithTwoFactor(func(context.Context, TwoFactorChallenge) (Secret, error) {
+		return "", errors.New("must not be asked")
+	}))
+	require.NoError(t, generate(t.Context(), c, TwoFactorCode(TwoFactorPassword, "Ann-Passw0rd!")))
+	assert.Equal(t, 1, srv.Count("users.generatePersonalAccessToken"))
+}
+
+func TestSecondFactorThatCannotBeGiven(t *testing.T) {
+	t.Parallel()
+	_, c := secured(t, rocketchattest.User{}, WithTwoFactor(func(context.Context, TwoFactorChallenge) (Secret, error) {
+		return "", io.EOF
+	}))
+	err := generate(t.Context(), c)
+	require.ErrorIs(t, err, ErrTOTPRequired)
+	require.ErrorIs(t, err, io.EOF)
+	_, ok := errors.AsType[*TwoFactorError](err)
+	assert.True(t, ok, "the challenge stays readable")
+}
+
+func TestSecondFactorByTOTP(t *testing.T) {
+	t.Parallel()
+	const seed = "JBSWY3DPEHPK3PXP"
+	answer := func(_ context.Context, ch TwoFactorChallenge) (Secret, error) {
+		assert.Equal(t, TwoFactorTOTP, ch.Method)
+		code := rocketchattest.TOTPCode(seed, time.Now())
+		return Secret(code[:3] + " " + code[3:]), nil
+	}
+	srv, c := secured(t, rocketchattest.User{TOTPSecret: seed}, WithTwoFactor(answer))
+	require.NoError(t, generate(t.Context(), c))
+
+	byPassword, err := c.With(WithTwoFactor(AnswerWithPassword("Ann-Passw0rd!")))
+	require.NoError(t, err)
+	err = generate(t.Context(), byPassword)
+	require.ErrorIs(t, err, ErrTOTPRequired, "a password is no answer to a request for a code")
+
+	login, err := New(srv.URL(), WithTransport(srv), WithLogin("ann", "Ann-Passw0rd!"), WithTwoFactor(answer))
+	require.NoError(t, err)
+	_, err = login.Users.Get(t.Context(), ByUsername("ann"))
+	require.NoError(t, err, "the 401 of the log-in is answered too")
+
+	plain, err := New(srv.URL(), WithTransport(srv), WithLogin("ann", "Ann-Passw0rd!"))
+	require.NoError(t, err)
+	_, err = plain.Users.Get(t.Context(), ByUsername("ann"))
+	require.ErrorIs(t, err, ErrTOTPRequired)
+	derived, err := plain.With(WithTwoFactor(answer))
+	require.NoError(t, err)
+	_, err = derived.Users.Get(t.Context(), ByUsername("ann"))
+	require.NoError(t, err, "who derives a client that can answer can log in")
+}
+
+func TestSecondFactorByMail(t *testing.T) {
+	t.Parallel()
+	var srv *rocketchattest.Server
+	srv, c := secured(t, rocketchattest.User{EmailSecondFactor: true}, WithTwoFactor(func(ctx context.Context, ch TwoFactorChallenge) (Secret, error) {
+		assert.Equal(t, TwoFactorEmail, ch.Method)
+		assert.NoError(t, ch.SendEmailCode(ctx))
+		var code Secret
+		for _, mail := range srv.Mails() {
+			if mail.Kind == rocketchattest.MailSecondFactor {
+				code = Secret(mail.Code) // the last one counts
+			}
+		}
+		return code, nil
+	}))
+	require.NoError(t, generate(t.Context(), c))
+}
+
+func TestAskForCode(t *testing.T) {
+	t.Parallel()
+	var asked bytes.Buffer
+	ask := AskForCode(strings.NewReader("123456\n\n"), &asked)
+	ch := TwoFactorChallenge{Op: "users.update", Method: TwoFactorTOTP}
+	code, err := ask(t.Context(), ch)
+	require.NoError(t, err)
+	assert.Equal(t, "123456", code.Reveal())
+	assert.Contains(t, asked.String(), "users.update")
+	_, err = ask(t.Context(), ch)
+	require.Error(t, err, "an empty line is no code")
+	_, err = ask(t.Context(), ch)
+	require.ErrorIs(t, err, io.EOF)
+}
+
+// TestUserAgentStays: the server remembers a second factor for one User-Agent.
+func TestUserAgentStays(t *testing.T) {
+	t.Parallel()
+	agents := map[string]bool{}
+	c := newTestClient(t, serve(func(_ int, r *http.Request) (*http.Response, error) {
+		agents[r.Header.Get("User-Agent")] = true
+		return replyJSON(200, `{"success":true,"user":{}}`), nil
+	}))
+	for range 3 {
+		_, err := c.Users.Get(t.Context(), ByID("a"))
+		require.NoError(t, err)
+	}
+	assert.Len(t, agents, 1)
+}

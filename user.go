@@ -1,0 +1,298 @@
+package rocketchat
+
+import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// User is an account as the caller may see it. Servers leave out what the caller has
+// no permission for and what was never set, so nearly every field but ID can be zero.
+//
+// Emails, Roles, CreatedAt, LastLogin and the other private fields of somebody else
+// need the permission view-full-other-user-info.
+type User struct {
+	ID        string   `json:"_id"`
+	Username  string   `json:"username,omitzero"`
+	Name      string   `json:"name"`
+	Nickname  string   `json:"nickname,omitzero"`
+	Bio       string   `json:"bio,omitzero"`
+	Emails    []Email  `json:"emails,omitzero"`
+	Phone     any      `json:"phone,omitzero"`
+	Type      UserType `json:"type,omitzero"`
+	Roles     []string `json:"roles,omitzero"` // ids of roles, not their names
+	Active    bool     `json:"active"`         // false, too, where an answer leaves it out, such as those of roles and presence
+	Reason    string   `json:"reason,omitzero"`
+	Federated bool     `json:"federated,omitzero"`
+
+	// InactiveReason says why the account is not active, from server 8.0 on.
+	InactiveReason InactiveReason `json:"inactiveReason,omitzero"`
+
+	Status           UserStatus   `json:"status,omitzero"`           // what others see
+	StatusDefault    UserStatus   `json:"statusDefault,omitzero"`    // what the user chose
+	StatusConnection UserStatus   `json:"statusConnection,omitzero"` // what the connections say
+	StatusText       string       `json:"statusText"`
+	StatusSource     StatusSource `json:"statusSource,omitzero"` // from server 8.6 on
+	StatusExpiresAt  Time         `json:"statusExpiresAt,omitzero"`
+	StatusLivechat   string       `json:"statusLivechat,omitzero"`
+
+	// UTCOffset is in hours and can be fractional. It is nil until a program of the
+	// user has told it; 0 is Greenwich.
+	UTCOffset    *float64 `json:"utcOffset,omitzero"`
+	Language     string   `json:"language,omitzero"` // only when the user chose one
+	AvatarETag   string   `json:"avatarETag,omitzero"`
+	AvatarOrigin string   `json:"avatarOrigin,omitzero"`
+
+	CreatedAt Time `json:"createdAt,omitzero"`
+	UpdatedAt Time `json:"_updatedAt,omitzero"`
+	LastLogin Time `json:"lastLogin,omitzero"` // zero for those who never logged in
+
+	RequirePasswordChange       bool   `json:"requirePasswordChange"`
+	RequirePasswordChangeReason string `json:"requirePasswordChangeReason,omitzero"`
+
+	// CustomFields are those that the server defines in Accounts_CustomFields; without
+	// the permission only the public ones.
+	CustomFields        map[string]any `json:"customFields,omitzero"`
+	FreeSwitchExtension string         `json:"freeSwitchExtension,omitzero"`
+	ImportIDs           []string       `json:"importIds,omitzero"`
+
+	// Services and Settings are nil unless the answer has them: those about the
+	// account itself do.
+	Services *Services     `json:"services,omitzero"`
+	Settings *UserSettings `json:"settings,omitzero"`
+
+	// Rooms come with [UsersService.GetWithRooms] alone.
+	Rooms []UserRoom `json:"rooms,omitzero"`
+
+	// CanViewAllInfo tells, in answers of users.info, whether the caller sees the
+	// private fields. Elsewhere it is nil.
+	CanViewAllInfo *bool `json:"canViewAllInfo,omitzero"`
+
+	// RoomIDs, RoomRolePriorities and NameInsensitive are by-products of some answers.
+	RoomIDs            []string       `json:"__rooms,omitzero"`
+	RoomRolePriorities map[string]int `json:"roomRolePriorities,omitzero"` // by room id
+	NameInsensitive    string         `json:"nameInsensitive,omitzero"`
+
+	// Extra holds what this version of the package does not know.
+	Extra map[string]any `json:",embed"`
+}
+
+// Email is an address of a user.
+type Email struct {
+	Address  string `json:"address"`
+	Verified bool   `json:"verified"`
+
+	// Extra holds what this version of the package does not know.
+	Extra map[string]any `json:",embed"`
+}
+
+// UserType is the kind of an account. There are others than the ones named here.
+type UserType string
+
+// The common types of accounts.
+const (
+	UserTypeUser UserType = "user"
+	UserTypeBot  UserType = "bot"
+	UserTypeApp  UserType = "app"
+)
+
+// InactiveReason is why an account is not active.
+type InactiveReason string
+
+// The reasons that servers from 8.0 on know.
+const (
+	InactiveDeactivated     InactiveReason = "deactivated"
+	InactivePendingApproval InactiveReason = "pending_approval"
+	InactiveIdleTooLong     InactiveReason = "idle_too_long"
+)
+
+// UserRoom is a room that a user is in.
+type UserRoom struct {
+	ID        string   `json:"_id"` // of the subscription; the room's is RoomID
+	RoomID    string   `json:"rid"`
+	Name      string   `json:"name"` // of a direct message: the other's username
+	Type      RoomType `json:"t"`
+	Roles     []string `json:"roles,omitzero"` // of the user in the room
+	Unread    int      `json:"unread"`         // messages
+	Federated bool     `json:"federated,omitzero"`
+
+	// Extra holds what this version of the package does not know.
+	Extra map[string]any `json:",embed"`
+}
+
+// RoomType is the kind of a room. There are others than the ones named here.
+type RoomType string
+
+// The common types of rooms.
+const (
+	RoomPublic  RoomType = "c"
+	RoomPrivate RoomType = "p"
+	RoomDirect  RoomType = "d"
+)
+
+// UserSettings are what a user has set up.
+type UserSettings struct {
+	Profile     map[string]any    `json:"profile,omitzero"`
+	Preferences *Preferences      `json:"preferences,omitzero"` // in me and log-in complete, with the server's defaults; else nil or what was stored
+	Calendar    *CalendarSettings `json:"calendar,omitzero"`
+
+	// Extra holds what this version of the package does not know.
+	Extra map[string]any `json:",embed"`
+}
+
+// CalendarSettings are those of the calendars that the server connects to.
+type CalendarSettings struct {
+	Outlook *OutlookSettings `json:"outlook,omitzero"`
+
+	// Extra holds what this version of the package does not know.
+	Extra map[string]any `json:",embed"`
+}
+
+// OutlookSettings are those of the Outlook calendar.
+type OutlookSettings struct {
+	Enabled     bool   `json:"Enabled"`
+	ExchangeURL string `json:"Exchange_Url"`
+	OutlookURL  string `json:"Outlook_Url"`
+
+	// Extra holds what this version of the package does not know.
+	Extra map[string]any `json:",embed"`
+}
+
+// Services are the ways in which the caller's own account can be logged in to. Some
+// servers tell more of them than they should, hence the secrets.
+type Services struct {
+	Password        *PasswordService    `json:"password,omitzero"`
+	TOTP            *SecondFactor       `json:"totp,omitzero"`
+	Email2FA        *SecondFactor       `json:"email2fa,omitzero"`
+	EmailCode       *EmailCode          `json:"emailCode,omitzero"`
+	Email           *EmailVerifications `json:"email,omitzero"`
+	PasswordHistory []Secret            `json:"passwordHistory,omitzero"`
+	Resume          *LoginTokens        `json:"resume,omitzero"`
+	GitHub          *OAuthService       `json:"github,omitzero"`
+	GitLab          *OAuthService       `json:"gitlab,omitzero"`
+
+	// Extra holds what this version of the package does not know.
+	Extra map[string]any `json:",embed"`
+}
+
+// OAuthService is what the server keeps of an account at another service.
+type OAuthService struct {
+	AccessToken  Secret `json:"accessToken,omitzero"`
+	RefreshToken Secret `json:"refreshToken,omitzero"`
+
+	// Extra holds what this version of the package does not know.
+	Extra map[string]any `json:",embed"`
+}
+
+// SecondFactor is a second factor of an account.
+type SecondFactor struct {
+	Enabled      bool     `json:"enabled"`
+	ChangedAt    Time     `json:"changedAt,omitzero"`
+	Secret       Secret   `json:"secret,omitzero"`
+	TempSecret   Secret   `json:"tempSecret,omitzero"`
+	HashedBackup []Secret `json:"hashedBackup,omitzero"`
+
+	// Extra holds what this version of the package does not know.
+	Extra map[string]any `json:",embed"`
+}
+
+// EmailCode is the code that was mailed last, as a hash.
+type EmailCode struct {
+	Code     Secret `json:"code,omitzero"`
+	Attempts int    `json:"attempts"` // that failed
+	Expire   Time   `json:"expire,omitzero"`
+
+	// Extra holds what this version of the package does not know.
+	Extra map[string]any `json:",embed"`
+}
+
+// EmailVerifications are the addresses that wait to be verified.
+type EmailVerifications struct {
+	VerificationTokens []EmailVerification `json:"verificationTokens,omitzero"`
+
+	// Extra holds what this version of the package does not know.
+	Extra map[string]any `json:",embed"`
+}
+
+// EmailVerification is an address that waits to be verified.
+type EmailVerification struct {
+	Address string `json:"address"`
+	Token   Secret `json:"token,omitzero"`
+	When    Time   `json:"when,omitzero"`
+
+	// Extra holds what this version of the package does not know.
+	Extra map[string]any `json:",embed"`
+}
+
+// LoginTokens are the sessions and personal access tokens of an account.
+type LoginTokens struct {
+	LoginTokens []LoginToken `json:"loginTokens,omitzero"`
+
+	// Extra holds what this version of the package does not know.
+	Extra map[string]any `json:",embed"`
+}
+
+// LoginToken is a session or a personal access token, as a hash.
+type LoginToken struct {
+	HashedToken Secret `json:"hashedToken,omitzero"`
+	When        Time   `json:"when,omitzero"`
+
+	// Extra holds what this version of the package does not know.
+	Extra map[string]any `json:",embed"`
+}
+
+// PasswordService tells of the password of an account.
+type PasswordService struct {
+	Exists bool   // the account has a password
+	Bcrypt Secret // its hash, which some servers give away
+
+	// Extra holds what this version of the package does not know.
+	Extra map[string]any
+
+	form passwordForm
+}
+
+// passwordForm is how a server wrote a PasswordService.
+type passwordForm byte
+
+const (
+	passwordExists passwordForm = iota // {"exists": true}
+	passwordBool                       // true
+	passwordHash                       // {"bcrypt": "…"}
+)
+
+// passwordObject is a PasswordService that is written as an object.
+type passwordObject struct {
+	Exists *bool          `json:"exists,omitzero"`
+	Bcrypt Secret         `json:"bcrypt,omitzero"`
+	Extra  map[string]any `json:",embed"`
+}
+
+// UnmarshalJSONFrom implements [json.UnmarshalerFrom]. Servers write a boolean, an
+// object that says whether there is a password, or one with its hash.
+func (p *PasswordService) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if kind := dec.PeekKind(); kind == 't' || kind == 'f' {
+		*p = PasswordService{form: passwordBool}
+		return json.UnmarshalDecode(dec, &p.Exists)
+	}
+	var object passwordObject
+	if err := json.UnmarshalDecode(dec, &object); err != nil {
+		return err
+	}
+	*p = PasswordService{Exists: object.Bcrypt != "", Bcrypt: object.Bcrypt, Extra: object.Extra, form: passwordHash}
+	if object.Exists != nil {
+		p.Exists, p.form = *object.Exists, passwordExists
+	}
+	return nil
+}
+
+// MarshalJSONTo implements [json.MarshalerTo]: in the form in which it came.
+func (p *PasswordService) MarshalJSONTo(enc *jsontext.Encoder) error {
+	if p.form == passwordBool {
+		return enc.WriteToken(jsontext.Bool(p.Exists))
+	}
+	object := passwordObject{Bcrypt: p.Bcrypt, Extra: p.Extra}
+	if p.form == passwordExists {
+		object.Exists = &p.Exists
+	}
+	return json.MarshalEncode(enc, object)
+}
