@@ -73,11 +73,11 @@ type avatarURLBody struct {
 // edit-other-user-avatar. A lost answer is repeated. Errors: [ErrInvalid] with the
 // Field image, and nothing sent, for what is no picture, is too large or cannot be read;
 // [ErrForbidden], [ErrNotFound].
-func (s *AvatarsService) Upload(ctx context.Context, upload AvatarUpload, opts ...CallOption) error {
-	e := upload.User.orOneself(post("users.setAvatar").repeatable())
+func (s *AvatarsService) Upload(ctx context.Context, in AvatarUpload, opts ...CallOption) error {
+	e := in.User.orOneself(post("users.setAvatar").since("0.46.0").repeatable())
 	var form readyBody
 	if e.wrong == nil {
-		form, e.wrong = upload.form(e.op)
+		form, e.wrong = in.form(e.op)
 	}
 	return exec(ctx, s.client, e, form, opts)
 }
@@ -135,7 +135,7 @@ func (u AvatarUpload) read(op string) (data []byte, contentType string, wrong *E
 // error-avatar-invalid-url for an address that gives no picture or that the server may
 // not visit; [ErrForbidden], [ErrNotFound].
 func (s *AvatarsService) SetURL(ctx context.Context, ref UserRef, address string, opts ...CallOption) error {
-	e := ref.orOneself(post("users.setAvatar").repeatable()).require(address != "", "avatarUrl", "must not be empty")
+	e := ref.orOneself(post("users.setAvatar").since("0.46.0").repeatable()).require(address != "", "avatarUrl", "must not be empty")
 	return exec(ctx, s.client, e, avatarURLBody{URL: address, userRefBody: ref.body()}, opts)
 }
 
@@ -146,7 +146,7 @@ func (s *AvatarsService) SetURL(ctx context.Context, ref UserRef, address string
 // edit-other-user-avatar. A lost answer is repeated. Errors: [ErrForbidden],
 // [ErrNotFound].
 func (s *AvatarsService) Reset(ctx context.Context, ref UserRef, opts ...CallOption) error {
-	return exec(ctx, s.client, ref.direct(post("users.resetAvatar").repeatable()), ref.body(), opts)
+	return exec(ctx, s.client, ref.direct(post("users.resetAvatar").since("0.55.0").repeatable()), ref.body(), opts)
 }
 
 // URL returns the address of a user's picture, as the server knows itself: its host is
@@ -155,7 +155,7 @@ func (s *AvatarsService) Reset(ctx context.Context, ref UserRef, opts ...CallOpt
 // GET /api/v1/users.getAvatar. No permission. The server answers with a redirect, which
 // is not followed. Errors: [ErrNotFound].
 func (s *AvatarsService) URL(ctx context.Context, ref UserRef, opts ...CallOption) (string, error) {
-	e := ref.direct(get("users.getAvatar"))
+	e := ref.direct(get("users.getAvatar").since("0.50.0"))
 	e.redirects = true
 	c, err := send(ctx, s.client, e, ref.addTo(url.Values{}), nil, opts)
 	if err != nil {
@@ -185,7 +185,7 @@ func (s *AvatarsService) Suggestions(ctx context.Context, opts ...CallOption) (m
 // permission, no rate limit, and no credentials unless the setting
 // Accounts_AvatarBlockUnauthenticatedAccess is on. Errors: [ErrNotFound] for an unknown
 // id, [ErrForbidden].
-func (s *AvatarsService) Image(ctx context.Context, ref UserRef, o AvatarImageOptions, opts ...CallOption) (*AvatarImage, error) {
+func (s *AvatarsService) Image(ctx context.Context, ref UserRef, in AvatarImageOptions, opts ...CallOption) (*AvatarImage, error) {
 	e := get("avatar.byUsername").at("/avatar/" + ref.value)
 	if ref.key == "userId" {
 		e = get("avatar.byUserId").since("7.1.0").at("/avatar/uid/" + ref.value)
@@ -193,10 +193,10 @@ func (s *AvatarsService) Image(ctx context.Context, ref UserRef, o AvatarImageOp
 	e.picture = true
 	e = ref.direct(e.open()).
 		require(!strings.Contains(ref.value, "/") && strings.Trim(ref.value, ".") != "", ref.key, "names nobody").
-		require(o.Size >= 0, "size", "must not be negative")
-	q := query("format", o.Format)
-	if o.Size > 0 {
-		q.Set("size", strconv.Itoa(o.Size))
+		require(in.Size >= 0, "size", "must not be negative")
+	q := query("format", in.Format)
+	if in.Size > 0 {
+		q.Set("size", strconv.Itoa(in.Size))
 	}
 	c, err := send(ctx, s.client, e, q, nil, opts)
 	if err != nil {

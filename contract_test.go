@@ -1,6 +1,7 @@
 package rocketchat
 
 import (
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -71,6 +72,44 @@ func TestWireAgreesWithContract(t *testing.T) {
 				continue
 			}
 			assert.Equal(t, known[x.Request.Path], x.Request.Method, "%s %s", row.op, x.Request.Path)
+		}
+	}
+}
+
+// TestEndpointThatIsMissing: a server that does not know the route is told from one
+// that does not know the user, and the error says which version has the route.
+func TestEndpointThatIsMissing(t *testing.T) {
+	t.Parallel()
+	var endpoints []contractEndpoint
+	readTestdata(t, "endpoints.json", &endpoints)
+	since := make(map[string]string)
+	for _, e := range endpoints {
+		since[e.op()] = e.Since
+	}
+	for name, answer := range map[string]func() *http.Response{
+		"today": func() *http.Response { return reply(http.StatusNotFound, "text/plain; charset=UTF-8", "404 Not Found") },
+		"before 7.4": func() *http.Response {
+			return replyJSON(http.StatusNotFound, `{"status":"error","message":"API endpoint does not exist"}`)
+		},
+		"another method": func() *http.Response {
+			return replyJSON(http.StatusMethodNotAllowed, `{"status":"error","message":"Method Not Allowed"}`)
+		},
+	} {
+		for _, row := range wireRows() {
+			if strings.HasPrefix(row.op, "avatar.") {
+				continue
+			}
+			op := ""
+			c := newTestClient(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+				op = strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/api/"), "v1/")
+				return answer(), nil
+			}))
+			_, err := row.call(t.Context(), c)
+			require.ErrorIs(t, err, ErrEndpointUnknown, "%s, %s", row.op, name)
+			assert.NotErrorIs(t, err, ErrNotFound)
+			if version := since[op]; version != "" {
+				assert.ErrorContains(t, err, op+" needs server "+version, name)
+			}
 		}
 	}
 }

@@ -96,7 +96,11 @@ func (e *envelope[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 // isJSON reports an answer that does not claim to be JSON, such as a proxy's page.
 // No content type at all is taken for JSON.
 func (c *call) isJSON() error {
-	kind, _, _ := mime.ParseMediaType(c.header.Get("Content-Type"))
+	given := c.header.Get("Content-Type")
+	if given == "application/json" { // what servers send
+		return nil
+	}
+	kind, _, _ := mime.ParseMediaType(given)
 	if kind == "" || kind == "application/json" || strings.HasSuffix(kind, "+json") {
 		return nil
 	}

@@ -19,7 +19,7 @@ func mail(op, email string) endpoint {
 // repeated: another mail would go out. Errors: [ErrForbidden] while the setting
 // Accounts_PasswordReset is off.
 func (s *UsersService) ForgotPassword(ctx context.Context, email string, opts ...CallOption) error {
-	return exec(ctx, s.client, mail("users.forgotPassword", email).public(), emailBody{email}, opts)
+	return exec(ctx, s.client, mail("users.forgotPassword", email).since("0.64.0").public(), emailBody{email}, opts)
 }
 
 // SendWelcomeEmail mails the user with the address the welcome that new users get.

@@ -38,7 +38,7 @@ func (s *MeService) Get(ctx context.Context, opts ...CallOption) (*Me, error) {
 	answer, err := do[struct {
 		Me
 		Nested *Me `json:"user"` // where the documentation has it; servers do not
-	}](ctx, s.client, get("me"), nil, nil, opts)
+	}](ctx, s.client, get("me").since("0.48.0"), nil, nil, opts)
 	switch {
 	case err != nil:
 		return nil, err
@@ -79,7 +79,7 @@ type MeUpdate struct {
 // [ErrTOTPInvalid] for a wrong CurrentPassword, and [ErrInvalid], for a new password
 // with [*PasswordPolicyError].
 func (s *MeService) Update(ctx context.Context, in MeUpdate, opts ...CallOption) (*Me, error) {
-	e := post("users.updateOwnBasicInfo").yields("user").
+	e := post("users.updateOwnBasicInfo").since("0.62.2").yields("user").
 		require(!in.empty(), "MeUpdate", "must name what to change").
 		require(in.StatusType == nil || in.StatusType.known(), "StatusType", statusWords).
 		require(in.CurrentPassword == nil || *in.CurrentPassword != "", "CurrentPassword", "must not be empty").
@@ -112,7 +112,7 @@ func (u MeUpdate) empty() bool {
 // [ErrOutcomeUnknown], [ErrUnauthorized] on the next call says that it happened.
 // Errors: [ErrForbidden], [ErrLastOwner], [ErrInvalid] for a wrong password.
 func (s *MeService) Delete(ctx context.Context, password Secret, in DeleteOptions, opts ...CallOption) error {
-	e := post("users.deleteOwnAccount").require(password != "", "password", "must not be empty")
+	e := post("users.deleteOwnAccount").since("0.67.0").require(password != "", "password", "must not be empty")
 	return exec(ctx, s.client, e, struct {
 		Password Secret `json:"password"`
 		DeleteOptions
@@ -173,5 +173,5 @@ func (s *MeService) RequestDataDownload(ctx context.Context, full bool, opts ...
 	if full {
 		q.Set("fullExport", "true")
 	}
-	return do[*DataDownload](ctx, s.client, get("users.requestDataDownload").once(), q, nil, opts)
+	return do[*DataDownload](ctx, s.client, get("users.requestDataDownload").since("1.2.0").once(), q, nil, opts)
 }

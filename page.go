@@ -169,6 +169,14 @@ func walk[T any](ctx context.Context, op string, opts PageOptions, id func(*T) s
 	}
 }
 
+// pageOf makes a page of the list that an answer has as member, if it does have it.
+func pageOf[T any](e endpoint, member string, items []T, offset, total int) (*Page[T], error) {
+	if items == nil {
+		return nil, &Error{Op: e.op, Class: ErrBadAnswer, Message: fmt.Sprintf("the answer has no %q", member)}
+	}
+	return &Page[T]{Items: items, Offset: offset, Total: total}, nil
+}
+
 // jsonQuery is a query parameter that the server wants as JSON.
 func jsonQuery(v any) string {
 	out, _ := json.Marshal(v) // of structs of texts and lists, which cannot fail

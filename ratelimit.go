@@ -135,12 +135,14 @@ func (c *call) sighting(clock *serverClock, sent time.Time, err error) Sighting 
 	seen := Sighting{Kind: Counted}
 	reset := parseReset(c.header)
 	clock.observe(c.header, reset, sent, time.Now())
-	limit, err := strconv.Atoi(c.header.Get("X-RateLimit-Limit"))
-	limited := err == nil && limit > 0 && !reset.IsZero()
-	if limited {
-		seen.Limit, seen.Window, seen.Reset = limit, reset.UnixMilli(), clock.until(reset)
-		remaining, _ := strconv.Atoi(c.header.Get("X-RateLimit-Remaining"))
-		seen.Remaining = max(remaining, 0)
+	limited := false
+	if !reset.IsZero() {
+		limit, err := strconv.Atoi(c.header.Get("X-Ratelimit-Limit"))
+		if limited = err == nil && limit > 0; limited {
+			seen.Limit, seen.Window, seen.Reset = limit, reset.UnixMilli(), clock.until(reset)
+			remaining, _ := strconv.Atoi(c.header.Get("X-Ratelimit-Remaining"))
+			seen.Remaining = max(remaining, 0)
+		}
 	}
 	switch {
 	case c.status == http.StatusTooManyRequests:
@@ -183,7 +185,11 @@ const maxWindow = time.Hour
 // parseReset reads X-RateLimit-Reset, a moment in epoch milliseconds by the server's
 // clock. The zero time is none.
 func parseReset(h http.Header) time.Time {
-	ms, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64)
+	text := h.Get("X-Ratelimit-Reset")
+	if text == "" {
+		return time.Time{}
+	}
+	ms, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || ms <= 0 || ms > 1<<53 {
 		return time.Time{}
 	}
@@ -222,6 +228,8 @@ func waitText(body []byte) (wait time.Duration, hidden bool) {
 // of a window that was not over.
 type serverClock struct {
 	mu    sync.Mutex
+	text  string // the last Date, which many answers share
+	date  time.Time
 	known bool
 	low   time.Duration
 	high  time.Duration
@@ -229,16 +237,21 @@ type serverClock struct {
 
 // observe takes in the clocks of an answer to a request of the given times.
 func (s *serverClock) observe(h http.Header, reset, sent, answered time.Time) {
-	date, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
-		return
-	}
-	low, high := date.Sub(answered), date.Add(time.Second).Sub(sent)
-	if !reset.IsZero() && reset.After(date) {
-		high = min(high, reset.Sub(sent))
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if text := h.Get("Date"); text != s.text {
+		date, err := http.ParseTime(text)
+		if err != nil {
+			return
+		}
+		s.text, s.date = text, date
+	} else if text == "" {
+		return
+	}
+	low, high := s.date.Sub(answered), s.date.Add(time.Second).Sub(sent)
+	if !reset.IsZero() && reset.After(s.date) {
+		high = min(high, reset.Sub(sent))
+	}
 	if !s.known || low > s.high || high < s.low { // the first, or a clock was set
 		s.known, s.low, s.high = true, low, high
 		return

@@ -94,7 +94,7 @@ type roleUsers struct {
 //
 // GET /api/v1/roles.list. No permission.
 func (s *RolesService) List(ctx context.Context, opts ...CallOption) ([]Role, error) {
-	return do[[]Role](ctx, s.client, get("roles.list").yields("roles"), nil, nil, opts)
+	return do[[]Role](ctx, s.client, get("roles.list").since("0.70.0").yields("roles"), nil, nil, opts)
 }
 
 // Users returns a page of the users who hold a role, which is named by its id; servers
@@ -103,22 +103,22 @@ func (s *RolesService) List(ctx context.Context, opts ...CallOption) ([]Role, er
 // GET /api/v1/roles.getUsersInRole; users.getUsersOfRole, as some documentation calls
 // it, never existed. It needs the permission access-permissions. Errors: [ErrNotFound]
 // for an unknown role, [ErrForbidden].
-func (s *RolesService) Users(ctx context.Context, role string, o RoleUsersOptions, opts ...CallOption) (*Page[User], error) {
-	e := o.page().check(get("roles.getUsersInRole").require(role != "", "role", "must not be empty"))
-	list, err := do[roleUsers](ctx, s.client, e, o.page().addTo(query("role", role, "roomId", o.RoomID)), nil, opts)
+func (s *RolesService) Users(ctx context.Context, role string, in RoleUsersOptions, opts ...CallOption) (*Page[User], error) {
+	e := in.page().check(get("roles.getUsersInRole").since("1.3.0").require(role != "", "role", "must not be empty"))
+	list, err := do[roleUsers](ctx, s.client, e, in.page().addTo(query("role", role, "roomId", in.RoomID)), nil, opts)
 	if err != nil {
 		return nil, err
 	}
-	return &Page[User]{Items: list.Users, Offset: o.Offset, Total: list.Total}, nil
+	return pageOf(e, "users", list.Users, in.Offset, list.Total)
 }
 
 // AllUsers goes through all users who hold a role, as [RolesService.Users] names them.
 // An error ends it.
-func (s *RolesService) AllUsers(ctx context.Context, role string, o RoleUsersOptions, opts ...CallOption) iter.Seq2[*User, error] {
-	return walk(ctx, "roles.getUsersInRole", o.page(), func(u *User) string { return u.ID },
+func (s *RolesService) AllUsers(ctx context.Context, role string, in RoleUsersOptions, opts ...CallOption) iter.Seq2[*User, error] {
+	return walk(ctx, "roles.getUsersInRole", in.page(), func(u *User) string { return u.ID },
 		func(ctx context.Context, page PageOptions) (*Page[User], error) {
 			return s.Users(ctx, role, RoleUsersOptions{
-				Offset: page.Offset, Count: page.Count, Everything: page.Everything, RoomID: o.RoomID,
+				Offset: page.Offset, Count: page.Count, Everything: page.Everything, RoomID: in.RoomID,
 			}, opts...)
 		})
 }
@@ -143,7 +143,7 @@ func (s *RolesService) UsersInPublicRoles(ctx context.Context, opts ...CallOptio
 // effect; to give it twice is no error then.
 func (s *RolesService) Add(ctx context.Context, role, username string, o RoleOptions, opts ...CallOption) error {
 	body := roleUserBody{RoleID: role, Username: username, RoomID: o.RoomID}
-	err := exec(ctx, s.client, body.check(post("roles.addUserToRole").repeatable()), body, opts)
+	err := exec(ctx, s.client, body.check(post("roles.addUserToRole").since("0.70.0").repeatable()), body, opts)
 	return unlessDoneBefore(err, "error-user-already-in-role")
 }
 
@@ -188,11 +188,11 @@ func unlessDoneBefore(err error, code Code) error {
 // POST /api/v1/roles.create, of the Enterprise edition. It needs the permission
 // access-permissions. A lost answer is not repeated. Errors: [ErrForbidden], also
 // without a licence; [ErrTaken] for the name.
-func (s *RolesService) Create(ctx context.Context, role RoleCreate, opts ...CallOption) (*Role, error) {
-	e := post("roles.create").yields("role").
-		require(role.Name != "", "name", "must not be empty").
-		require(role.Scope == "" || role.Scope.known(), "scope", "must be Users or Subscriptions")
-	return do[*Role](ctx, s.client, e, nil, role, opts)
+func (s *RolesService) Create(ctx context.Context, in RoleCreate, opts ...CallOption) (*Role, error) {
+	e := post("roles.create").since("0.70.0").yields("role").
+		require(in.Name != "", "name", "must not be empty").
+		require(in.Scope == "" || in.Scope.known(), "scope", "must be Users or Subscriptions")
+	return do[*Role](ctx, s.client, e, nil, in, opts)
 }
 
 // Update changes a role.
@@ -200,12 +200,12 @@ func (s *RolesService) Create(ctx context.Context, role RoleCreate, opts ...Call
 // POST /api/v1/roles.update, of the Enterprise edition. It needs the permission
 // access-permissions. A lost answer is repeated. Errors: [ErrNotFound];
 // [ErrForbidden], also without a licence; [ErrTaken] for the name.
-func (s *RolesService) Update(ctx context.Context, update RoleUpdate, opts ...CallOption) (*Role, error) {
+func (s *RolesService) Update(ctx context.Context, in RoleUpdate, opts ...CallOption) (*Role, error) {
 	e := post("roles.update").repeatable().yields("role").
-		require(update.ID != "", "roleId", "must not be empty").
-		require(update.Name != "", "name", "must not be empty").
-		require(update.Scope == "" || update.Scope.known(), "scope", "must be Users or Subscriptions")
-	return do[*Role](ctx, s.client, e, nil, update, opts)
+		require(in.ID != "", "roleId", "must not be empty").
+		require(in.Name != "", "name", "must not be empty").
+		require(in.Scope == "" || in.Scope.known(), "scope", "must be Users or Subscriptions")
+	return do[*Role](ctx, s.client, e, nil, in, opts)
 }
 
 // Delete removes a role that nobody holds.
@@ -214,7 +214,7 @@ func (s *RolesService) Update(ctx context.Context, update RoleUpdate, opts ...Ca
 // is not repeated. Errors: [ErrNotFound], [ErrTaken] with the code error-role-in-use,
 // [ErrForbidden], also with the code error-role-protected for a built-in role.
 func (s *RolesService) Delete(ctx context.Context, roleID string, opts ...CallOption) error {
-	e := post("roles.delete").require(roleID != "", "roleId", "must not be empty")
+	e := post("roles.delete").since("3.17.0").require(roleID != "", "roleId", "must not be empty")
 	return exec(ctx, s.client, e, roleIDBody{roleID}, opts)
 }
 
@@ -230,5 +230,5 @@ func (s *RolesService) Sync(ctx context.Context, since time.Time, opts ...CallOp
 	if since.IsZero() {
 		since = time.Unix(0, 0) // servers before 8.0 want the parameter
 	}
-	return do[*RoleChanges](ctx, s.client, get("roles.sync").yields("roles"), addTime(query(), "updatedSince", since), nil, opts)
+	return do[*RoleChanges](ctx, s.client, get("roles.sync").since("3.1.0").yields("roles"), addTime(query(), "updatedSince", since), nil, opts)
 }

@@ -191,7 +191,7 @@ func (s *UsersService) Spotlight(ctx context.Context, search string, opts ...Cal
 // GET /api/v1/users.getUsernameSuggestion. No permission; accounts without a username
 // may call it. Errors: [ErrNotFound] when the server has no suggestion.
 func (s *UsersService) SuggestUsername(ctx context.Context, opts ...CallOption) (string, error) {
-	return do[string](ctx, s.client, get("users.getUsernameSuggestion").yields("result"), nil, nil, opts)
+	return do[string](ctx, s.client, get("users.getUsernameSuggestion").since("0.65.0").yields("result"), nil, nil, opts)
 }
 
 // UsernameAvailable reports whether the caller could have the name. The caller's

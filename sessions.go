@@ -110,7 +110,7 @@ func (s *SessionsService) LogoutOtherClients(ctx context.Context, opts ...CallOp
 // POST /api/v1/users.removeOtherTokens. No permission, no second factor. A lost answer
 // is repeated.
 func (s *SessionsService) RemoveOtherTokens(ctx context.Context, opts ...CallOption) error {
-	return exec(ctx, s.client, post("users.removeOtherTokens").repeatable(), nil, opts)
+	return exec(ctx, s.client, post("users.removeOtherTokens").since("3.1.0").repeatable(), nil, opts)
 }
 
 // CreateTokenOptions say how to open a session for a user.
@@ -128,7 +128,7 @@ type CreateTokenOptions struct {
 // means that a session may be open. Errors: [ErrForbidden] for every refusal;
 // [ErrNotFound].
 func (s *SessionsService) CreateToken(ctx context.Context, userID string, in CreateTokenOptions, opts ...CallOption) (*Session, error) {
-	e := post("users.createToken").yields("data").require(userID != "", "userId", "must not be empty")
+	e := post("users.createToken").since("0.56.0").yields("data").require(userID != "", "userId", "must not be empty")
 	return do[*Session](ctx, s.client, e, nil, struct {
 		UserID string `json:"userId"`
 		CreateTokenOptions

@@ -161,12 +161,12 @@ type customStatusList struct {
 // Errors: [ErrInvalid] with the code error-invalid-date for a moment that has passed,
 // [ErrForbidden] with the code error-status-not-allowed where the server has no
 // invisible status, with error-not-allowed where it allows no changes, [ErrNotFound].
-func (s *StatusService) Set(ctx context.Context, update StatusUpdate, opts ...CallOption) error {
-	e := update.User.orOneself(post("users.setStatus").repeatable()).
-		require(update.Status == "" || update.Status.known(), "status", statusWords).
-		require(update.Status != "" || update.Message != nil, "status", "or a message must be given")
+func (s *StatusService) Set(ctx context.Context, in StatusUpdate, opts ...CallOption) error {
+	e := in.User.orOneself(post("users.setStatus").since("1.2.0").repeatable()).
+		require(in.Status == "" || in.Status.known(), "status", statusWords).
+		require(in.Status != "" || in.Message != nil, "status", "or a message must be given")
 	return exec(ctx, s.client, e, statusBody{
-		Status: update.Status, Message: update.Message, ExpiresAt: Time{update.ExpiresAt}, userRefBody: update.User.body(),
+		Status: in.Status, Message: in.Message, ExpiresAt: Time{in.ExpiresAt}, userRefBody: in.User.body(),
 	}, opts)
 }
 
@@ -174,14 +174,14 @@ func (s *StatusService) Set(ctx context.Context, update StatusUpdate, opts ...Ca
 //
 // GET /api/v1/users.getStatus. No permission. Errors: [ErrNotFound].
 func (s *StatusService) Get(ctx context.Context, ref UserRef, opts ...CallOption) (*StatusInfo, error) {
-	return do[*StatusInfo](ctx, s.client, ref.orOneself(get("users.getStatus")), ref.addTo(url.Values{}), nil, opts)
+	return do[*StatusInfo](ctx, s.client, ref.orOneself(get("users.getStatus").since("1.2.0")), ref.addTo(url.Values{}), nil, opts)
 }
 
 // PresenceOf returns the presence of a user; the zero ref is oneself.
 //
 // GET /api/v1/users.getPresence. No permission. Errors: [ErrNotFound].
 func (s *StatusService) PresenceOf(ctx context.Context, ref UserRef, opts ...CallOption) (*UserPresence, error) {
-	return do[*UserPresence](ctx, s.client, ref.orOneself(get("users.getPresence")), ref.addTo(url.Values{}), nil, opts)
+	return do[*UserPresence](ctx, s.client, ref.orOneself(get("users.getPresence").since("0.35.0")), ref.addTo(url.Values{}), nil, opts)
 }
 
 // Presence returns who is there.
@@ -190,15 +190,15 @@ func (s *StatusService) PresenceOf(ctx context.Context, ref UserRef, opts ...Cal
 // presence (Presence_broadcast_disabled) the list is empty and Full; see
 // [StatusService.EnableBroadcast]. Each id is a parameter of its own, because servers
 // 8.3 to 8.5 misread a list with commas.
-func (s *StatusService) Presence(ctx context.Context, o PresenceOptions, opts ...CallOption) (*PresenceList, error) {
-	e := get("users.presence").
-		require(o.IDs == nil || len(o.IDs) > 0, "ids", "must not be an empty list: nil asks for everybody")
+func (s *StatusService) Presence(ctx context.Context, in PresenceOptions, opts ...CallOption) (*PresenceList, error) {
+	e := get("users.presence").since("1.1.0").
+		require(in.IDs == nil || len(in.IDs) > 0, "ids", "must not be an empty list: nil asks for everybody")
 	q := url.Values{}
-	for _, id := range o.IDs {
+	for _, id := range in.IDs {
 		e = e.require(id != "", "ids", "must not hold an empty id")
 		q.Add("ids", id)
 	}
-	return do[*PresenceList](ctx, s.client, e, addTime(q, "from", o.From), nil, opts)
+	return do[*PresenceList](ctx, s.client, e, addTime(q, "from", in.From), nil, opts)
 }
 
 // Connections tells how many clients are connected to the server.
@@ -223,21 +223,21 @@ func (s *StatusService) EnableBroadcast(ctx context.Context, opts ...CallOption)
 //
 // GET /api/v1/custom-user-status.list. No permission. Errors: [ErrInvalid] for a sort
 // key that is none.
-func (s *StatusService) CustomList(ctx context.Context, o CustomStatusListOptions, opts ...CallOption) (*Page[CustomStatus], error) {
-	list, err := do[customStatusList](ctx, s.client, o.check(get("custom-user-status.list")),
-		o.addTo(query("name", o.Name, "_id", o.ID)), nil, opts)
+func (s *StatusService) CustomList(ctx context.Context, in CustomStatusListOptions, opts ...CallOption) (*Page[CustomStatus], error) {
+	e := in.check(get("custom-user-status.list"))
+	list, err := do[customStatusList](ctx, s.client, e, in.addTo(query("name", in.Name, "_id", in.ID)), nil, opts)
 	if err != nil {
 		return nil, err
 	}
-	return &Page[CustomStatus]{Items: list.Statuses, Offset: list.Offset, Total: list.Total}, nil
+	return pageOf(e, "statuses", list.Statuses, list.Offset, list.Total)
 }
 
 // AllCustom goes through all custom statuses that [StatusService.CustomList] would
 // list. An error ends it.
-func (s *StatusService) AllCustom(ctx context.Context, o CustomStatusListOptions, opts ...CallOption) iter.Seq2[*CustomStatus, error] {
-	return walk(ctx, "custom-user-status.list", o.PageOptions, func(c *CustomStatus) string { return c.ID },
+func (s *StatusService) AllCustom(ctx context.Context, in CustomStatusListOptions, opts ...CallOption) iter.Seq2[*CustomStatus, error] {
+	return walk(ctx, "custom-user-status.list", in.PageOptions, func(c *CustomStatus) string { return c.ID },
 		func(ctx context.Context, page PageOptions) (*Page[CustomStatus], error) {
-			next := o
+			next := in
 			next.PageOptions = page
 			return s.CustomList(ctx, next, opts...)
 		})
@@ -258,8 +258,8 @@ func (s *StatusService) CustomCreate(ctx context.Context, name string, status Us
 // POST /api/v1/custom-user-status.update. It needs the permission manage-user-status. A
 // lost answer is repeated. Errors: [ErrNotFound], [ErrTaken] for the name,
 // [ErrForbidden].
-func (s *StatusService) CustomUpdate(ctx context.Context, id string, update CustomStatusUpdate, opts ...CallOption) (*CustomStatus, error) {
-	body := customStatusBody{ID: id, Name: update.Name, StatusType: update.StatusType}
+func (s *StatusService) CustomUpdate(ctx context.Context, id string, in CustomStatusUpdate, opts ...CallOption) (*CustomStatus, error) {
+	body := customStatusBody{ID: id, Name: in.Name, StatusType: in.StatusType}
 	e := body.check(post("custom-user-status.update").repeatable().yields("customUserStatus").
 		require(id != "", "id", "must not be empty"))
 	return do[*CustomStatus](ctx, s.client, e, nil, body, opts)

@@ -39,7 +39,7 @@ func (b tokenBody) check(e endpoint) endpoint {
 //
 // GET /api/v1/users.getPersonalAccessTokens. Errors: [ErrForbidden].
 func (s *TokensService) List(ctx context.Context, opts ...CallOption) ([]PersonalAccessToken, error) {
-	return do[[]PersonalAccessToken](ctx, s.client, get("users.getPersonalAccessTokens").yields("tokens"), nil, nil, opts)
+	return do[[]PersonalAccessToken](ctx, s.client, get("users.getPersonalAccessTokens").since("0.69.0").yields("tokens"), nil, nil, opts)
 }
 
 // Generate makes a token and returns its text, which the server shows this once.
@@ -48,9 +48,9 @@ func (s *TokensService) List(ctx context.Context, opts ...CallOption) ([]Persona
 // lost answer is not repeated: ErrOutcomeUnknown means that a token of the name may
 // exist, whose text nobody knows; [TokensService.Regenerate] gives it another. Errors:
 // [ErrTaken] for the name, [ErrForbidden].
-func (s *TokensService) Generate(ctx context.Context, name string, o TokenOptions, opts ...CallOption) (Secret, error) {
-	body := tokenBody{Name: name, BypassTwoFactor: o.BypassTwoFactor}
-	return do[Secret](ctx, s.client, body.check(post("users.generatePersonalAccessToken").yields("token")), nil, body, opts)
+func (s *TokensService) Generate(ctx context.Context, name string, in TokenOptions, opts ...CallOption) (Secret, error) {
+	body := tokenBody{Name: name, BypassTwoFactor: in.BypassTwoFactor}
+	return do[Secret](ctx, s.client, body.check(post("users.generatePersonalAccessToken").since("0.69.0").yields("token")), nil, body, opts)
 }
 
 // Regenerate gives a token another text and returns it; the old one is worth nothing
@@ -61,7 +61,7 @@ func (s *TokensService) Generate(ctx context.Context, name string, o TokenOption
 // any more. Errors: [ErrNotFound], [ErrForbidden].
 func (s *TokensService) Regenerate(ctx context.Context, name string, opts ...CallOption) (Secret, error) {
 	body := tokenBody{Name: name}
-	return do[Secret](ctx, s.client, body.check(post("users.regeneratePersonalAccessToken").yields("token")), nil, body, opts)
+	return do[Secret](ctx, s.client, body.check(post("users.regeneratePersonalAccessToken").since("0.69.0").yields("token")), nil, body, opts)
 }
 
 // Revoke ends a token.
@@ -72,5 +72,5 @@ func (s *TokensService) Regenerate(ctx context.Context, name string, opts ...Cal
 // [ErrForbidden].
 func (s *TokensService) Revoke(ctx context.Context, name string, opts ...CallOption) error {
 	body := tokenBody{Name: name}
-	return exec(ctx, s.client, body.check(post("users.removePersonalAccessToken")), body, opts)
+	return exec(ctx, s.client, body.check(post("users.removePersonalAccessToken").since("0.69.0")), body, opts)
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -99,6 +100,7 @@ type call struct {
 	status      int
 	header      http.Header
 	body        []byte
+	buffer      *bytes.Buffer // that body is in; no result may point into it
 }
 
 type callKey struct{}
@@ -112,6 +114,7 @@ func callFrom(ctx context.Context) *call {
 // ready to be sent; nil is none.
 func do[T any](ctx context.Context, client *Client, e endpoint, query url.Values, body any, opts []CallOption) (T, error) {
 	c, err := send(ctx, client, e, query, body, opts)
+	defer c.release()
 	if err != nil {
 		var none T
 		return none, err
@@ -119,13 +122,18 @@ func do[T any](ctx context.Context, client *Client, e endpoint, query url.Values
 	return decode[T](c)
 }
 
+// bodyOptions encode the body of a request. They are made once, since they remember
+// what they found out of each type.
+var bodyOptions = json.WithMarshalers(revealSecrets()) //nolint:gochecknoglobals // it is never changed
+
 // readyBody is a body that is not JSON.
 type readyBody struct {
 	contentType string
 	data        []byte
 }
 
-// send is do for an answer that is not to be decoded: the call holds it.
+// send is do for an answer that is not to be decoded: the call holds it, and its body
+// may be kept.
 func send(ctx context.Context, client *Client, e endpoint, query url.Values, body any, opts []CallOption) (*call, error) {
 	c := &call{endpoint: e, client: client, query: query, maxWait: client.config.maxWait}
 	if ready, ok := body.(readyBody); ok {
@@ -133,7 +141,7 @@ func send(ctx context.Context, client *Client, e endpoint, query url.Values, bod
 	} else if body != nil && e.wrong == nil {
 		var err error
 		c.contentType = "application/json"
-		if c.request, err = json.Marshal(body, json.WithMarshalers(revealSecrets())); err != nil {
+		if c.request, err = json.Marshal(body, bodyOptions); err != nil {
 			c.wrong = invalid(e.op, "request", "cannot be encoded: "+withoutValues(err).Error())
 		}
 	}
@@ -250,32 +258,38 @@ func redirectText(res *http.Response) string {
 }
 
 func (c *call) newRequest(ctx context.Context) (*retryablehttp.Request, error) {
-	path := c.path
-	if path == "" {
-		path = "/api/v1/" + c.op
-	}
 	u := *c.client.baseURL
-	u.Path += path
+	if c.path != "" {
+		u.Path += c.path
+	} else {
+		u.Path += "/api/v1/" + c.op
+	}
 	u.RawQuery = c.query.Encode()
-	header := make(http.Header, 8)
+	plain := new(http.Request).WithContext(ctx)
+	plain.Method, plain.URL, plain.Host = c.method, &u, u.Host
+	plain.Proto, plain.ProtoMajor, plain.ProtoMinor = "HTTP/1.1", 1, 1
+	plain.Header = make(http.Header) // empty, since http.Client makes a copy of it
+	req, err := retryablehttp.FromRequest(plain)
+	if err != nil || c.request == nil {
+		return req, err
+	}
+	return req, req.SetBody(c.request)
+}
+
+// addHeaders adds those that do not depend on the credentials.
+func (c *call) addHeaders(header http.Header) {
 	header["Accept"] = []string{"application/json"}
 	if c.picture {
 		header["Accept"] = []string{"image/*"}
 	}
 	header["User-Agent"] = []string{c.client.config.userAgent}
+	if c.request != nil {
+		header["Content-Type"] = []string{c.contentType}
+	}
 	if c.factor != "" {
 		header.Set("X-2fa-Method", string(c.factor))
 		header.Set("X-2fa-Code", string(c.code))
 	}
-	req, err := retryablehttp.FromRequest((&http.Request{
-		Method: c.method, URL: &u, Host: u.Host, Header: header,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}).WithContext(ctx))
-	if err != nil || c.request == nil {
-		return req, err
-	}
-	header["Content-Type"] = []string{c.contentType}
-	return req, req.SetBody(c.request)
 }
 
 // roundTripper lets a function be an http.RoundTripper.
@@ -294,7 +308,7 @@ func (c *Client) pipeline() http.RoundTripper {
 	return c.paced(rt)
 }
 
-// authenticated adds the credentials.
+// authenticated adds the headers, with the credentials.
 func (c *Client) authenticated(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		call := callFrom(req.Context())
@@ -302,6 +316,7 @@ func (c *Client) authenticated(next http.RoundTripper) http.RoundTripper {
 			return nil, &notSentError{err}
 		}
 		// The map is the request's own: newRequest made it, and each attempt sets it anew.
+		call.addHeaders(req.Header)
 		switch {
 		case call.credentials == Credentials{} || req.URL.Host != c.baseURL.Host:
 		case call.picture:
@@ -388,9 +403,8 @@ func (c *Client) bounded(next http.RoundTripper) http.RoundTripper {
 		ctx, cancel := context.WithTimeoutCause(req.Context(), c.config.attemptTimeout, errAttemptTimeout)
 		defer cancel()
 		res, err := next.RoundTrip(req.WithContext(ctx))
-		var body []byte
 		if err == nil {
-			body, err = readAll(res, c.config.maxAnswer)
+			err = call.readAll(res)
 		}
 		if err != nil {
 			if req.Context().Err() == nil && ctx.Err() != nil {
@@ -398,38 +412,62 @@ func (c *Client) bounded(next http.RoundTripper) http.RoundTripper {
 			}
 			return nil, err
 		}
-		call.status, call.header, call.body = res.StatusCode, res.Header, body
+		call.status, call.header, call.body = res.StatusCode, res.Header, call.buffer.Bytes()
 		res.Body, res.Request = http.NoBody, req
 		return res, nil
 	})
 }
 
-func readAll(res *http.Response, limit int64) ([]byte, error) {
+// readAll reads the answer into the buffer.
+func (c *call) readAll(res *http.Response) error {
 	defer func() { _ = res.Body.Close() }()
+	limit := c.client.config.maxAnswer
 	if res.ContentLength > limit {
-		return nil, errTooLarge
+		return errTooLarge
 	}
-	var buf bytes.Buffer
+	if c.buffer == nil {
+		c.buffer = c.client.config.transport.buffer()
+	}
+	c.buffer.Reset()
 	if res.ContentLength > 0 {
-		buf.Grow(int(res.ContentLength) + bytes.MinRead)
+		c.buffer.Grow(int(res.ContentLength) + bytes.MinRead)
 	}
-	n, err := buf.ReadFrom(io.LimitReader(res.Body, limit+1))
+	n, err := c.buffer.ReadFrom(io.LimitReader(res.Body, limit+1))
 	switch {
 	case err != nil:
-		return nil, err
+		return err
 	case n > limit:
-		return nil, errTooLarge
+		return errTooLarge
 	case res.ContentLength > 0 && n < res.ContentLength:
-		return nil, io.ErrUnexpectedEOF
+		return io.ErrUnexpectedEOF
 	}
-	return buf.Bytes(), nil
+	return nil
+}
+
+// release gives the buffer to other calls, once the answer was decoded, which copies.
+func (c *call) release() {
+	if c.buffer != nil && c.buffer.Cap() <= keptBuffer {
+		c.client.config.transport.buffers.Put(c.buffer)
+	}
+	c.buffer, c.body = nil, nil
 }
 
 // transport is the way out. It shields the caller's RoundTripper from the retry
 // client, which would close its idle connections after every failed call.
 type transport struct {
 	http.RoundTripper
-	own *http.Transport // set when the client made it
+	own     *http.Transport // set when the client made it
+	buffers sync.Pool       // of *bytes.Buffer, for answers
+}
+
+// keptBuffer bounds the buffers that are used again.
+const keptBuffer = 1 << 20
+
+func (t *transport) buffer() *bytes.Buffer {
+	if b, ok := t.buffers.Get().(*bytes.Buffer); ok {
+		return b
+	}
+	return new(bytes.Buffer)
 }
 
 func newTransport() *transport {

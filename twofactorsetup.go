@@ -71,7 +71,7 @@ func (s *TwoFactorService) EnableTOTP(ctx context.Context, opts ...CallOption) (
 // makes other backup codes. Errors: [ErrTOTPInvalid].
 func (s *TwoFactorService) ValidateTOTP(ctx context.Context, code Secret, opts ...CallOption) ([]Secret, error) {
 	body := totpBody{code}
-	return do[[]Secret](ctx, s.client, body.check(post("users.validateTotp").yields("codes")), nil, body, opts)
+	return do[[]Secret](ctx, s.client, body.check(post("users.validateTotp").since("8.8.0").yields("codes")), nil, body, opts)
 }
 
 // DisableTOTP ends the use of an authenticator app, with a code that it shows or a
@@ -82,7 +82,7 @@ func (s *TwoFactorService) ValidateTOTP(ctx context.Context, code Secret, opts .
 // [ErrTOTPInvalid], also when no app was in use.
 func (s *TwoFactorService) DisableTOTP(ctx context.Context, code Secret, opts ...CallOption) error {
 	body := totpBody{code}
-	c, err := send(ctx, s.client, body.check(post("users.disableTotp").yields("disabled")), nil, body, opts)
+	c, err := send(ctx, s.client, body.check(post("users.disableTotp").since("8.8.0").yields("disabled")), nil, body, opts)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (s *TwoFactorService) DisableTOTP(ctx context.Context, code Secret, opts ..
 // is not repeated. Errors: [ErrTOTPInvalid].
 func (s *TwoFactorService) RegenerateTOTPCodes(ctx context.Context, code Secret, opts ...CallOption) ([]Secret, error) {
 	body := totpBody{code}
-	return do[[]Secret](ctx, s.client, body.check(post("users.regenerateTotpCodes").yields("codes")), nil, body, opts)
+	return do[[]Secret](ctx, s.client, body.check(post("users.regenerateTotpCodes").since("8.8.0").yields("codes")), nil, body, opts)
 }
 
 // TOTPCodesRemaining tells how many backup codes the caller has left.
@@ -122,7 +122,7 @@ func (s *TwoFactorService) TOTPCodesRemaining(ctx context.Context, opts ...CallO
 // answer is repeated. Errors: [ErrNotFound], [ErrForbidden], [ErrInvalid] with the code
 // error-two-factor-not-enabled.
 func (s *TwoFactorService) ResetTOTP(ctx context.Context, ref UserRef, opts ...CallOption) error {
-	return exec(ctx, s.client, ref.orOneself(post("users.resetTOTP").repeatable()), ref.body(), opts)
+	return exec(ctx, s.client, ref.orOneself(post("users.resetTOTP").since("3.6.0").repeatable()), ref.body(), opts)
 }
 
 // ResetE2EKey removes the end-to-end encryption key of a user and ends all the user's
@@ -133,5 +133,5 @@ func (s *TwoFactorService) ResetTOTP(ctx context.Context, ref UserRef, opts ...C
 // answer is repeated. Errors: [ErrNotFound], [ErrForbidden]; of no class when the server
 // could not do it.
 func (s *TwoFactorService) ResetE2EKey(ctx context.Context, ref UserRef, opts ...CallOption) error {
-	return exec(ctx, s.client, ref.orOneself(post("users.resetE2EKey").repeatable()), ref.body(), opts)
+	return exec(ctx, s.client, ref.orOneself(post("users.resetE2EKey").since("3.6.0").repeatable()), ref.body(), opts)
 }

@@ -2,7 +2,6 @@ package rocketchat
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"net/url"
 	"slices"
@@ -78,7 +77,7 @@ type userRefBody struct {
 // somebody else, and to name the user by e-mail address or import id, need
 // view-full-other-user-info. Errors: [ErrNotFound].
 func (s *UsersService) Get(ctx context.Context, ref UserRef, opts ...CallOption) (*User, error) {
-	return do[*User](ctx, s.client, ref.named(get("users.info").yields("user")), ref.addTo(url.Values{}), nil, opts)
+	return do[*User](ctx, s.client, ref.named(get("users.info").since("0.35.0").yields("user")), ref.addTo(url.Values{}), nil, opts)
 }
 
 // GetWithRooms returns one user with the rooms that the user is in, by type and name.
@@ -88,7 +87,7 @@ func (s *UsersService) Get(ctx context.Context, ref UserRef, opts ...CallOption)
 // view-other-user-channels; otherwise as [UsersService.Get].
 func (s *UsersService) GetWithRooms(ctx context.Context, ref UserRef, opts ...CallOption) (*User, error) {
 	q := ref.addTo(query("includeUserRooms", "true"))
-	return do[*User](ctx, s.client, ref.named(get("users.info").yields("user")), q, nil, opts)
+	return do[*User](ctx, s.client, ref.named(get("users.info").since("0.35.0").yields("user")), q, nil, opts)
 }
 
 // ListOptions choose among all accounts.
@@ -107,7 +106,7 @@ type ListOptions struct {
 // the users come without Emails, Roles and LastLogin. CreatedAt and CustomFields are
 // never there. Errors: [ErrForbidden]; code error-invalid-sort.
 func (s *UsersService) List(ctx context.Context, in ListOptions, opts ...CallOption) (*Page[User], error) {
-	e := in.check(get("users.list"))
+	e := in.check(get("users.list").since("0.35.0"))
 	answer, err := do[userList](ctx, s.client, e, in.addTo(query("email", in.Email)), nil, opts)
 	if err != nil {
 		return nil, err
@@ -221,12 +220,4 @@ func (o PageOptions) sortedBy(key SortKey) PageOptions {
 		o.Sort = []SortKey{key}
 	}
 	return o
-}
-
-// pageOf makes a page of the list that an answer has as member, if it does have it.
-func pageOf[T any](e endpoint, member string, items []T, offset, total int) (*Page[T], error) {
-	if items == nil {
-		return nil, &Error{Op: e.op, Class: ErrBadAnswer, Message: fmt.Sprintf("the answer has no %q", member)}
-	}
-	return &Page[T]{Items: items, Offset: offset, Total: total}, nil
 }

@@ -46,7 +46,7 @@ func (in UserCreate) check(e endpoint) endpoint {
 // be there. With Active set even a refusal can come after the account was made; its
 // text says so. Errors: [ErrTaken], [ErrForbidden], [ErrInvalid].
 func (s *UsersService) Create(ctx context.Context, in UserCreate, opts ...CallOption) (*CreatedUser, error) {
-	e := in.check(post("users.create").yields("user"))
+	e := in.check(post("users.create").since("0.40.0").yields("user"))
 	created, err := do[*User](ctx, s.client, e, nil, in, opts)
 	if err != nil {
 		return s.recovered(ctx, in, err, opts)
@@ -76,7 +76,7 @@ type UserRegister struct {
 // Errors: [ErrTaken]; [ErrInvalid], for a password with [*PasswordPolicyError];
 // [ErrForbidden] where registration is off or needs the secret.
 func (s *UsersService) Register(ctx context.Context, in UserRegister, opts ...CallOption) (*User, error) {
-	e := post("users.register").public().yields("user").
+	e := post("users.register").since("0.50.0").public().yields("user").
 		require(in.Username != "", "Username", "must not be empty").
 		require(in.Email != "", "Email", "must not be empty").
 		require(in.Password != "", "Password", "must not be empty")
@@ -139,7 +139,7 @@ type UserUpdate struct {
 // Errors: [ErrNotFound], [ErrTaken], [ErrForbidden], [ErrInvalid], and [ErrLastOwner]
 // for Active, when everything else is changed already.
 func (s *UsersService) Update(ctx context.Context, userID string, in UserUpdate, opts ...CallOption) (*User, error) {
-	e := post("users.update").repeatable().yields("user").
+	e := post("users.update").since("0.35.0").repeatable().yields("user").
 		require(userID != "", "userId", "must not be empty").
 		require(!in.empty(), "UserUpdate", "must name what to change").
 		require(in.Password == nil || *in.Password != "", "Password", "must not be empty")
@@ -228,7 +228,7 @@ type DeleteOptions struct {
 func (s *UsersService) Delete(ctx context.Context, ref UserRef, in DeleteOptions, opts ...CallOption) ([]string, error) {
 	answer, err := do[struct {
 		DeletedRooms []string `json:"deletedRooms"`
-	}](ctx, s.client, ref.direct(post("users.delete")), nil, userDeleteBody{ref.body(), in}, opts)
+	}](ctx, s.client, ref.direct(post("users.delete").since("0.35.0")), nil, userDeleteBody{ref.body(), in}, opts)
 	return answer.DeletedRooms, err
 }
 
@@ -270,7 +270,7 @@ type activeStatusBody struct {
 }
 
 func (s *UsersService) setActive(ctx context.Context, body activeStatusBody, opts []CallOption) error {
-	e := post("users.setActiveStatus").repeatable().require(body.UserID != "", "userId", "must not be empty")
+	e := post("users.setActiveStatus").since("0.75.0").repeatable().require(body.UserID != "", "userId", "must not be empty")
 	return exec(ctx, s.client, e, body, opts)
 }
 
@@ -280,7 +280,7 @@ func (s *UsersService) setActive(ctx context.Context, body activeStatusBody, opt
 // POST /api/v1/users.deactivateIdle. Permission edit-other-user-active-status. A lost
 // answer is not repeated, since the count would be wrong. Errors: [ErrForbidden].
 func (s *UsersService) DeactivateIdle(ctx context.Context, daysIdle int, role string, opts ...CallOption) (int, error) {
-	e := post("users.deactivateIdle").yields("count").require(daysIdle >= 0, "daysIdle", "must not be negative")
+	e := post("users.deactivateIdle").since("3.1.0").yields("count").require(daysIdle >= 0, "daysIdle", "must not be negative")
 	return do[int](ctx, s.client, e, nil, struct {
 		DaysIdle int    `json:"daysIdle"`
 		Role     string `json:"role,omitzero"` // an id
