@@ -47,7 +47,7 @@ type AvatarSuggestion struct {
 	Blob        string `json:"blob"` // the picture itself, as a data: address
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // AvatarImageOptions say how a picture is wanted.

@@ -57,7 +57,7 @@ func (e *envelope[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if e.member == "" {
 		var flat struct {
 			Success *bool `json:"success"`
-			Value   T     `json:",embed"`
+			Value   T     `json:",embed,inline"`
 		}
 		err := json.UnmarshalDecode(dec, &flat)
 		e.value, e.found, e.failed = flat.Value, true, flat.Success != nil && !*flat.Success

@@ -200,6 +200,9 @@ func noAnswer(c *call, err error) *Error {
 	}
 	if inner, ok := errors.AsType[*Error](err); ok && inner.Op != c.op { // a log-in that was needed first
 		e.Class, e.Code, e.StatusCode, e.RetryAfter = inner.Class, inner.Code, inner.StatusCode, inner.RetryAfter
+		login := *inner
+		login.OutcomeUnknown = false // a session may be open, but it is this call that e speaks of
+		e.Err = &login
 	}
 	switch {
 	case errors.Is(err, errNoCredentials):

@@ -27,7 +27,7 @@ type OAuth struct {
 	AuthorizedClients []string `json:"authorizedClients,omitzero"` // ids
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // Get returns the account that the client acts for, with its settings. Type,
@@ -127,7 +127,7 @@ type DataDownload struct {
 	Pending   int             `json:"pendingOperationsBeforeMyRequest"` // other exports, before this one
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // ExportOperation is the server's job for an export.
@@ -150,7 +150,7 @@ type ExportOperation struct {
 	UserData          *User            `json:"userData,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // ExportStatus is how far an export is. There are others than the ones named here.

@@ -108,7 +108,7 @@ type Preferences struct {
 
 	// Extra holds what this version of the package does not know. It is set like the
 	// others.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // Notify says what to be notified of.
@@ -178,7 +178,7 @@ type DontAskAgain struct {
 	Label  string `json:"label"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // FeaturePreview is a feature that the user tries before it is finished.
@@ -187,7 +187,7 @@ type FeaturePreview struct {
 	Value bool   `json:"value"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // FeaturePreviews are the features that a user tries. Servers give their default as a
@@ -216,7 +216,7 @@ func (f *FeaturePreviews) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 // for the rest: [MeService.Get] tells all that are in force.
 //
 // GET /api/v1/users.getPreferences. No permission. Errors: [ErrNotFound] for an account
-// that has never set one.
+// that has no settings at all, as one that never logged in to the web client may.
 func (s *PreferencesService) Get(ctx context.Context, opts ...CallOption) (*Preferences, error) {
 	return do[*Preferences](ctx, s.client, get("users.getPreferences").yields("preferences"), nil, nil, opts)
 }

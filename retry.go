@@ -21,8 +21,14 @@ import (
 //	429, the server refused before it did it    repeated          repeated
 //	connection broken, attempt timed out        repeated          ErrOutcomeUnknown
 //	502, 503, 504                               repeated          ErrOutcomeUnknown
+//	500 and any other above, but 501 and 505    returned          ErrOutcomeUnknown
 //	any other answer                            returned          returned
 //
+// A write that is idempotent is ErrOutcomeUnknown, too, if it fails after an attempt
+// that may have had its effect.
+//
+// A write that ends with a failure of the server, 500 included, or without an answer is
+// ErrOutcomeUnknown also when it was repeated.
 // The doc comment of a method says whether its call is repeated.
 type RetryPolicy struct {
 	MaxAttempts int           // in all, not counting those that the rate limit refused
@@ -54,10 +60,12 @@ func newRetryClient(p RetryPolicy, rt http.RoundTripper) *retryablehttp.Client {
 // check decides whether another attempt is made.
 func (p RetryPolicy) check(ctx context.Context, res *http.Response, err error) (bool, error) {
 	c := callFrom(ctx)
-	if err != nil && c.write && !neverSent(err) || res != nil && gatewayFailed(res.StatusCode) && c.write {
+	if err != nil && c.write && !neverSent(err) || res != nil && leavesDoubt(res.StatusCode) && c.write {
 		c.unknown = true
 	}
 	switch {
+	case err == nil && res.StatusCode != http.StatusTooManyRequests && !gatewayFailed(res.StatusCode):
+		return false, nil // an answer to keep, even if ctx ended in the same moment
 	case ctx.Err() != nil:
 		return false, ended(ctx)
 	case err != nil:
@@ -72,17 +80,22 @@ func (p RetryPolicy) check(ctx context.Context, res *http.Response, err error) (
 			return false, nil //nolint:nilerr // the answer itself says how long to wait
 		}
 		return c.refusals < maxRefusals, nil
-	case gatewayFailed(res.StatusCode) && res.StatusCode != http.StatusInternalServerError:
-		c.failures++
-		return c.failures < p.MaxAttempts && c.idempotent, nil
 	}
-	return false, nil
+	c.failures++
+	return c.failures < p.MaxAttempts && c.idempotent, nil
 }
 
-// gatewayFailed tells of a status that leaves open what the server did.
+// leavesDoubt tells of a status that leaves open what the server did. Proxies have
+// statuses of their own above 505, such as 524 for an answer that took too long.
+func leavesDoubt(status int) bool {
+	return status >= http.StatusInternalServerError &&
+		status != http.StatusNotImplemented && status != http.StatusHTTPVersionNotSupported
+}
+
+// gatewayFailed tells of a status that is worth another attempt.
 func gatewayFailed(status int) bool {
 	switch status {
-	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	}
 	return false

@@ -22,7 +22,7 @@ type Role struct {
 	UpdatedAt          Time      `json:"_updatedAt,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // RoleScope says where a role counts.
@@ -81,7 +81,7 @@ type RoleChanges struct {
 	Removed []Role `json:"remove"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // roleUsers is a page of the users of a role, which does not say where it begins.

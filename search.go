@@ -19,7 +19,7 @@ type AutocompleteUser struct {
 	FreeSwitchExtension string     `json:"freeSwitchExtension,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // AutocompleteOptions narrow a search.
@@ -60,7 +60,7 @@ type DirectoryUser struct {
 	AvatarETag string         `json:"avatarETag,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // Workspace says from where the users of a directory are.
@@ -148,7 +148,7 @@ type SpotlightResult struct {
 	Rooms []SpotlightRoom `json:"rooms"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // SpotlightUser is a user that a quick search found.
@@ -163,7 +163,7 @@ type SpotlightUser struct {
 	Outside    bool       `json:"outside,omitzero"` // not in a room with the caller
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // SpotlightRoom is a room that a quick search found.
@@ -173,7 +173,7 @@ type SpotlightRoom struct {
 	Type RoomType `json:"t,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // Spotlight searches quickly for people, at most 5, and for rooms.

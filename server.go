@@ -25,7 +25,7 @@ type ServerInfo struct {
 	HashedWorkspaceURL    string                `json:"hashedWorkspaceUrl,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // ServerBuild describes the program that the server runs.
@@ -36,7 +36,7 @@ type ServerBuild struct {
 	Commit                ServerCommit  `json:"commit"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // ServerMachine is the machine that a server's program was built on.
@@ -51,7 +51,7 @@ type ServerMachine struct {
 	CPUs        int    `json:"cpus"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // ServerCommit is the state of the source that a server was built from.
@@ -64,7 +64,7 @@ type ServerCommit struct {
 	Branch  string `json:"branch,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // MinimumClientVersions are the oldest clients that a server works with.
@@ -73,7 +73,7 @@ type MinimumClientVersions struct {
 	Mobile  string `json:"mobile,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // SupportedVersions is the maker's word on which versions are supported.
@@ -81,7 +81,7 @@ type SupportedVersions struct {
 	Signed string `json:"signed"` // a JSON web token
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // PasswordPolicy is what a server asks of passwords.
@@ -90,7 +90,7 @@ type PasswordPolicy struct {
 	Rules   []PasswordRule `json:"policy"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // Rule returns the rule of the policy with the key.

@@ -15,7 +15,7 @@ type Session struct {
 	Me        *Me    `json:"me,omitzero"` // with Login and Resume alone
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // Credentials returns what to make calls with in the session.
@@ -92,7 +92,7 @@ type OtherClients struct {
 	TokenExpires Time   `json:"tokenExpires,omitzero"` // zero for a personal access token
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // LogoutOtherClients ends the sessions of the account but the one that the client
@@ -182,7 +182,7 @@ type redeemed struct {
 	LoginToken Secret `json:"loginToken"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 func (s *SessionsService) redeem(ctx context.Context, e endpoint, body redeemBody, opts []CallOption) (*Session, error) {

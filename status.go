@@ -73,7 +73,7 @@ type StatusInfo struct {
 	StatusExpiresAt  Time         `json:"statusExpiresAt,omitzero"`  // from server 8.6 on
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // UserPresence is a user's presence.
@@ -83,7 +83,7 @@ type UserPresence struct {
 	LastLogin        Time       `json:"lastLogin,omitzero"`        // of oneself alone
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // PresenceOptions choose whose presence to read; the zero value is of all who are not
@@ -105,7 +105,7 @@ type PresenceList struct {
 	Full bool `json:"full"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // PresenceConnections is how many clients are connected to a server.
@@ -114,7 +114,7 @@ type PresenceConnections struct {
 	Max     int `json:"max"` // beyond it the server stops to broadcast presence
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // CustomStatus is a status with a name that a server offers to its users.
@@ -125,7 +125,7 @@ type CustomStatus struct {
 	UpdatedAt  Time       `json:"_updatedAt,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // CustomStatusListOptions choose custom statuses.

@@ -19,7 +19,7 @@ type Team struct {
 	IsOwner   bool        `json:"isOwner"` // the user is an owner of the team
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // TeamType says who can find a team.
@@ -37,7 +37,7 @@ type TeamCreator struct {
 	Username string `json:"username,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // OfUser returns the teams that the user with the id is in: none for an id that does

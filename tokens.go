@@ -15,7 +15,7 @@ type PersonalAccessToken struct {
 	BypassTwoFactor bool   `json:"bypassTwoFactor"` // calls with it are not asked for a second factor
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // TokenOptions are further choices for a new token.

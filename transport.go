@@ -242,7 +242,7 @@ func (c *call) exchange(ctx context.Context) error {
 		if c.redirects {
 			return nil
 		}
-		return &Error{Op: c.op, StatusCode: c.status, Class: ErrRedirected, Message: redirectText(res), Attempts: c.attempts}
+		return &Error{Op: c.op, StatusCode: c.status, Class: ErrRedirected, Message: redirectText(res), Attempts: c.attempts, OutcomeUnknown: c.unknown}
 	case c.status >= 200 && c.status < 300:
 		return nil
 	}

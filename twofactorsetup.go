@@ -12,7 +12,7 @@ type TOTPSetup struct {
 	URL    Secret `json:"url"` // otpauth://…, to show as a QR code; it holds the secret
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 type totpBody struct {

@@ -73,7 +73,7 @@ type User struct {
 	NameInsensitive    string         `json:"nameInsensitive,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // Email is an address of a user.
@@ -82,7 +82,7 @@ type Email struct {
 	Verified bool   `json:"verified"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // UserType is the kind of an account. There are others than the ones named here.
@@ -116,7 +116,7 @@ type UserRoom struct {
 	Federated bool     `json:"federated,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // RoomType is the kind of a room. There are others than the ones named here.
@@ -136,7 +136,7 @@ type UserSettings struct {
 	Calendar    *CalendarSettings `json:"calendar,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // CalendarSettings are those of the calendars that the server connects to.
@@ -144,7 +144,7 @@ type CalendarSettings struct {
 	Outlook *OutlookSettings `json:"outlook,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // OutlookSettings are those of the Outlook calendar.
@@ -154,7 +154,7 @@ type OutlookSettings struct {
 	OutlookURL  string `json:"Outlook_Url"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // Services are the ways in which the caller's own account can be logged in to. Some
@@ -171,7 +171,7 @@ type Services struct {
 	GitLab          *OAuthService       `json:"gitlab,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // OAuthService is what the server keeps of an account at another service.
@@ -180,7 +180,7 @@ type OAuthService struct {
 	RefreshToken Secret `json:"refreshToken,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // SecondFactor is a second factor of an account.
@@ -192,7 +192,7 @@ type SecondFactor struct {
 	HashedBackup []Secret `json:"hashedBackup,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // EmailCode is the code that was mailed last, as a hash.
@@ -202,7 +202,7 @@ type EmailCode struct {
 	Expire   Time   `json:"expire,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // EmailVerifications are the addresses that wait to be verified.
@@ -210,7 +210,7 @@ type EmailVerifications struct {
 	VerificationTokens []EmailVerification `json:"verificationTokens,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // EmailVerification is an address that waits to be verified.
@@ -220,7 +220,7 @@ type EmailVerification struct {
 	When    Time   `json:"when,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // LoginTokens are the sessions and personal access tokens of an account.
@@ -228,7 +228,7 @@ type LoginTokens struct {
 	LoginTokens []LoginToken `json:"loginTokens,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // LoginToken is a session or a personal access token, as a hash.
@@ -237,7 +237,7 @@ type LoginToken struct {
 	When        Time   `json:"when,omitzero"`
 
 	// Extra holds what this version of the package does not know.
-	Extra map[string]any `json:",embed"`
+	Extra map[string]any `json:",embed,inline"`
 }
 
 // PasswordService tells of the password of an account.
@@ -264,7 +264,7 @@ const (
 type passwordObject struct {
 	Exists *bool          `json:"exists,omitzero"`
 	Bcrypt Secret         `json:"bcrypt,omitzero"`
-	Extra  map[string]any `json:",embed"`
+	Extra  map[string]any `json:",embed,inline"`
 }
 
 // UnmarshalJSONFrom implements [json.UnmarshalerFrom]. Servers write a boolean, an

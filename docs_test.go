@@ -1,0 +1,257 @@
+package rocketchat_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// modulePath is what guides import the package by.
+const modulePath = "github.com/rocketchat-go/rocketchat"
+
+// importsOfSnippets are what a piece of code in a guide may use without saying so.
+const importsOfSnippets = `
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"` + modulePath + `"
+	"` + modulePath + `/rocketchattest"
+	"` + modulePath + `/totp"
+)
+`
+
+// TestGuides: the Go code in the README and the guides parses, and is right about the
+// names, fields and signatures of this module. A piece need not be a whole file, and
+// what it does not use, return or declare is no fault.
+func TestGuides(t *testing.T) {
+	t.Parallel()
+	guides, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, guides)
+	checker := newGuideChecker(t)
+	for _, guide := range append(guides, "README.md") {
+		text, err := os.ReadFile(guide)
+		require.NoError(t, err)
+		blocks := goBlocks(string(text))
+		if strings.HasPrefix(guide, "docs/") {
+			assert.NotEmpty(t, blocks, "%s has no Go code", guide)
+		}
+		for _, b := range blocks {
+			for _, fault := range checker.check(b.code) {
+				t.Errorf("%s: code that begins at line %d: %s", guide, b.line, fault)
+			}
+		}
+		for _, name := range methodsNamed(string(text)) {
+			assert.True(t, checker.isMethod(name), "%s: there is no %s", guide, name)
+		}
+	}
+}
+
+// TestGuideChecker: the checker above finds what it is there to find.
+func TestGuideChecker(t *testing.T) {
+	t.Parallel()
+	checker := newGuideChecker(t)
+	for code, fault := range map[string]string{
+		`user, err := client.Users.Get(ctx, rocketchat.ByUsername("ann"))`:    "",
+		`me, err := anotherName.Me.Get(ctx)`:                                  "",
+		"func f(u *rocketchat.User) string { return u.Name }":                 "",
+		"package main\n\nfunc main() {}":                                      "",
+		`for _, u := range users { return fmt.Errorf("%s: %w", u, err) }`:     "",
+		`err := client.Users.Vanish(ctx, userID)`:                             "client.Users.Vanish undefined",
+		`err := errors.Is(err, rocketchat.ErrGone)`:                           "undefined: rocketchat.ErrGone",
+		`in := rocketchat.UserCreate{Login: "ann"}`:                           "unknown field Login",
+		`client, err := rocketchat.New(server.URL(), rocketchat.WithToken())`: "not enough arguments",
+		`user := client.Users.Get(ctx`:                                        "missing ','",
+		`rocketchattest.WithNothing()`:                                        "undefined: rocketchattest.WithNothing",
+		`totp.FromNothing("")`:                                                "undefined: totp.FromNothing",
+		"package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Nothing() }":     "undefined: fmt.Nothing",
+	} {
+		faults := strings.Join(checker.check(code), "\n")
+		if fault == "" {
+			assert.Empty(t, faults, code)
+		} else {
+			assert.Contains(t, faults, fault, code)
+		}
+	}
+}
+
+// TestGuideNames: so does the one for names in running text.
+func TestGuideNames(t *testing.T) {
+	t.Parallel()
+	checker := newGuideChecker(t)
+	names := methodsNamed("See `Users.Get(ctx, ref)`, `client.Users.Vanish`, `Server.Info` and `Server.AddUser`, not Users.Fail.")
+	assert.Equal(t, []string{"Users.Get", "Users.Vanish", "Server.Info", "Server.AddUser"}, names)
+	for name, there := range map[string]bool{names[0]: true, names[1]: false, names[2]: true, names[3]: true} {
+		assert.Equal(t, there, checker.isMethod(name), name)
+	}
+}
+
+// methodsNamed are the methods of services that a guide names in its text.
+func methodsNamed(text string) (names []string) {
+	service := regexp.MustCompile(`\b(?:Me|Users|Preferences|Tokens|Roles|Status|Avatars|Sessions|TwoFactor|Teams|Server|Client)\.[A-Z]\w*`)
+	for _, span := range regexp.MustCompile("`[^`\n]+`").FindAllString(text, -1) {
+		names = append(names, service.FindAllString(span, -1)...)
+	}
+	return names
+}
+
+// isMethod reports that a service of the client has the method, or the client itself, or
+// the test server.
+func (g *guideChecker) isMethod(name string) bool {
+	for _, value := range []string{"client." + name, strings.Replace(name, "Client.", "client.", 1), strings.Replace(name, "Server.", "server.", 1)} {
+		if value != name && len(g.check("_ = "+value)) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// goBlock is a piece of Go code in a guide.
+type goBlock struct {
+	code string
+	line int
+}
+
+func goBlocks(text string) (blocks []goBlock) {
+	var code []string
+	from := 0
+	for i, line := range strings.Split(text, "\n") {
+		switch fence := strings.TrimSpace(line); {
+		case from == 0 && (fence == "```go" || strings.HasPrefix(fence, "```go ")):
+			from, code = i+2, nil
+		case from > 0 && fence == "```":
+			blocks = append(blocks, goBlock{strings.Join(code, "\n"), from})
+			from = 0
+		case from > 0:
+			code = append(code, line)
+		}
+	}
+	return blocks
+}
+
+// guideChecker checks code against the packages as they are compiled.
+type guideChecker struct {
+	files    *token.FileSet
+	importer types.Importer
+}
+
+func newGuideChecker(t *testing.T) *guideChecker {
+	t.Helper()
+	wanted := []string{"list", "-export", "-deps", "-f", "{{if .Export}}{{.ImportPath}}={{.Export}}{{end}}", ".", "./rocketchattest"}
+	for _, path := range regexp.MustCompile(`"([a-z][a-z/]*)"`).FindAllStringSubmatch(importsOfSnippets, -1) {
+		wanted = append(wanted, path[1])
+	}
+	list := exec.CommandContext(t.Context(), "go", wanted...)
+	var complaint bytes.Buffer
+	list.Stderr = &complaint
+	out, err := list.Output()
+	require.NoError(t, err, complaint.String())
+	exports := make(map[string]string)
+	for line := range strings.Lines(string(out)) {
+		if path, file, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+			exports[path] = file
+		}
+	}
+	files := token.NewFileSet()
+	compiled := importer.ForCompiler(files, "gc", func(path string) (io.ReadCloser, error) {
+		if exports[path] == "" {
+			return nil, errors.New("not part of this module's packages")
+		}
+		return os.Open(exports[path])
+	})
+	return &guideChecker{files, &withTOTP{Importer: compiled, totp: totpPackage(t, files, compiled)}}
+}
+
+// withTOTP knows package totp, which is of another module, too.
+type withTOTP struct {
+	types.Importer
+	totp *types.Package
+}
+
+func (w *withTOTP) Import(path string) (*types.Package, error) {
+	if path == w.totp.Path() {
+		return w.totp, nil
+	}
+	return w.Importer.Import(path)
+}
+
+// totpPackage reads package totp, all but its functions' bodies and what these import.
+func totpPackage(t *testing.T, files *token.FileSet, compiled types.Importer) *types.Package {
+	t.Helper()
+	file, err := parser.ParseFile(files, "totp/totp.go", nil, parser.SkipObjectResolution)
+	require.NoError(t, err)
+	config := types.Config{Importer: compiled, IgnoreFuncBodies: true, Error: func(error) {}}
+	pkg, _ := config.Check(modulePath+"/totp", files, []*ast.File{file}, nil)
+	require.NotNil(t, pkg)
+	return pkg
+}
+
+// check tells what is wrong with a piece of code.
+func (g *guideChecker) check(code string) (faults []string) {
+	file, err := g.parse(code)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	config := types.Config{Importer: g.importer, GoVersion: "go1.26", Error: func(err error) {
+		if fault, ok := errors.AsType[types.Error](err); ok && !fault.Soft && !excused(fault.Msg) {
+			faults = append(faults, fault.Msg)
+		}
+	}}
+	_, _ = config.Check("guide", g.files, []*ast.File{file}, nil) // the faults are collected
+	return faults
+}
+
+// parse reads a piece of code as what it is: a file, declarations, or statements.
+func (g *guideChecker) parse(code string) (*ast.File, error) {
+	if regexp.MustCompile(`(?m)^package \w+$`).MatchString(code) {
+		return parser.ParseFile(g.files, "guide.go", code, parser.SkipObjectResolution)
+	}
+	head := "package guide\n" + importsOfSnippets
+	if file, err := parser.ParseFile(g.files, "guide.go", head+code, parser.SkipObjectResolution); err == nil {
+		return file, nil
+	}
+	return parser.ParseFile(g.files, "guide.go", fmt.Sprintf(`%s
+func guide(t *testing.T, ctx context.Context, client *rocketchat.Client, server *rocketchattest.Server,
+	userID string, password, token, secret rocketchat.Secret, err error) error {
+	{
+%s
+	}
+}`, head, code), parser.SkipObjectResolution)
+}
+
+// excused tells of what is wrong with a piece only because it is a piece: a bare name
+// that is declared elsewhere, and how the function around it returns.
+func excused(fault string) bool {
+	name, undefined := strings.CutPrefix(fault, "undefined: ")
+	return undefined && !strings.Contains(name, ".") || strings.Contains(fault, "missing return") ||
+		strings.HasPrefix(fault, "too many return values") || strings.HasPrefix(fault, "not enough return values")
+}

@@ -1,0 +1,154 @@
+package rocketchat_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"slices"
+	"time"
+
+	"github.com/rocketchat-go/rocketchat"
+	"github.com/rocketchat-go/rocketchat/rocketchattest"
+)
+
+func ExampleRolesService_List() {
+	client, _ := demo()
+	roles, err := client.Roles.List(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, role := range roles {
+		if role.Scope == rocketchat.RoleScopeUsers && role.Protected {
+			fmt.Println(role.ID)
+		}
+	}
+	// Unordered output:
+	// admin
+	// anonymous
+	// app
+	// bot
+	// guest
+	// livechat-agent
+	// livechat-manager
+	// user
+}
+
+// One role more or less. To set a user's whole list, see Users.SetRoles.
+func ExampleRolesService_Add() {
+	client, server := demo()
+	ctx := context.Background()
+	if err := client.Roles.Add(ctx, "bot", "bob", rocketchat.RoleOptions{}); err != nil {
+		log.Fatal(err)
+	}
+	user, _ := server.User("bob")
+	fmt.Println(user.Roles)
+
+	err := client.Roles.Add(ctx, "bot", "bob", rocketchat.RoleOptions{})
+	fmt.Println("has it already:", errors.Is(err, rocketchat.ErrTaken))
+	// Output:
+	// [user bot]
+	// has it already: true
+}
+
+func ExampleRolesService_Remove() {
+	client, server := demo()
+	ctx := context.Background()
+	if err := client.Roles.Add(ctx, "bot", "bob", rocketchat.RoleOptions{}); err != nil {
+		log.Fatal(err)
+	}
+	if err := client.Roles.Remove(ctx, "bot", "bob", rocketchat.RoleOptions{}); err != nil {
+		log.Fatal(err)
+	}
+	user, _ := server.User("bob")
+	fmt.Println(user.Roles)
+	// Output:
+	// [user]
+}
+
+// The last administrator stays one.
+func ExampleRolesService_Remove_lastAdministrator() {
+	client, _ := demo()
+	err := client.Roles.Remove(context.Background(), "admin", "admin", rocketchat.RoleOptions{})
+	fmt.Println(errors.Is(err, rocketchat.ErrForbidden), errors.Is(err, rocketchat.Code("error-admin-required")))
+	// Output:
+	// true true
+}
+
+func ExampleRolesService_Users() {
+	client, _ := demo()
+	page, err := client.Roles.Users(context.Background(), "user", rocketchat.RoleUsersOptions{Count: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(page.Items[0].Username, "is one of", page.Total)
+	// Output:
+	// ann is one of 2
+}
+
+// Who are the administrators?
+func ExampleRolesService_AllUsers() {
+	client, _ := demo()
+	for user, err := range client.Roles.AllUsers(context.Background(), "admin", rocketchat.RoleUsersOptions{}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(user.Username)
+	}
+	// Output:
+	// admin
+}
+
+// Making roles takes the Enterprise edition; other servers refuse it.
+func ExampleRolesService_Create() {
+	client, _ := demo()
+	_, err := client.Roles.Create(context.Background(), rocketchat.RoleCreate{
+		Name:        "captains",
+		Description: new("They steer."),
+	})
+	fmt.Println(errors.Is(err, rocketchat.ErrForbidden))
+	// Output:
+	// true
+}
+
+func ExampleRolesService_Delete() {
+	client, server := demo()
+	server.AddRole("captains", "captains", "They steer.")
+	ctx := context.Background()
+
+	fmt.Println(client.Roles.Delete(ctx, "captains"))
+	err := client.Roles.Delete(ctx, "admin") // a built-in role
+	fmt.Println(errors.Is(err, rocketchat.ErrForbidden))
+	// Output:
+	// <nil>
+	// true
+}
+
+// What has changed since the last look.
+func ExampleRolesService_Sync() {
+	client, server := demo()
+	before := time.Now().Add(-time.Millisecond)
+	server.AddRole("captains", "captains", "They steer.")
+
+	changes, err := client.Roles.Sync(context.Background(), before)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(slices.ContainsFunc(changes.Updated, func(r rocketchat.Role) bool { return r.ID == "captains" }))
+	// Output:
+	// true
+}
+
+// Roles that a server shows to everybody, on a server 7.10 or newer.
+func ExampleRolesService_UsersInPublicRoles() {
+	client, _ := demo(rocketchattest.WithVersion("8.6.1"))
+	users, err := client.Roles.UsersInPublicRoles(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, user := range users {
+		fmt.Println(user.Username, user.Roles)
+	}
+	// Output:
+	// admin [admin]
+}

@@ -1,0 +1,53 @@
+package rocketchat_test
+
+import (
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/rocketchat-go/rocketchat"
+	"github.com/rocketchat-go/rocketchat/rocketchattest"
+)
+
+// demo is a server in memory where ann and bob have accounts, and a client that acts
+// for its administrator. The examples use it in place of a server of one's own.
+func demo(opts ...rocketchattest.Option) (*rocketchat.Client, *rocketchattest.Server) {
+	server := rocketchattest.New(opts...)
+	for _, u := range []rocketchattest.User{
+		{ID: "ann-id", Username: "ann", Name: "Ann Lee", Email: "ann@example.org", Password: "Ann-Passw0rd-1"},
+		{ID: "bob-id", Username: "bob", Name: "Bob Ray", Email: "bob@example.org", Password: "Bob-Passw0rd-1"},
+	} {
+		if _, err := server.AddUser(u); err != nil {
+			panic(err)
+		}
+	}
+	return actFor("admin", server), server
+}
+
+// actFor is a client that acts for one of the server's users.
+func actFor(username string, server *rocketchattest.Server, opts ...rocketchat.Option) *rocketchat.Client {
+	userID, token := server.Login(username)
+	opts = append([]rocketchat.Option{
+		rocketchat.WithTransport(server), // in place of the network
+		rocketchat.WithToken(userID, rocketchat.Secret(token)),
+	}, opts...)
+	client, err := rocketchat.New(server.URL(), opts...)
+	if err != nil {
+		panic(err)
+	}
+	return client
+}
+
+// withNewMember has users.info tell of something that no server tells today.
+func withNewMember(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := httptest.NewRecorder()
+		next.ServeHTTP(answer, r)
+		maps.Copy(w.Header(), answer.Header())
+		w.Header().Del("Content-Length")
+		w.WriteHeader(answer.Code)
+		_, _ = io.WriteString(w, strings.Replace(answer.Body.String(), `"_id":`, `"favouriteColour":"green","_id":`, 1))
+	})
+}

@@ -1,0 +1,268 @@
+package rocketchat_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/rocketchat-go/rocketchat"
+	"github.com/rocketchat-go/rocketchat/rocketchattest"
+)
+
+// Servers ask for the password of an account that has no other second factor: by
+// default for every users.update and every change of a token.
+func ExampleAnswerWithPassword() {
+	_, server := demo(rocketchattest.WithSecondFactor())
+	client := actFor("admin", server,
+		rocketchat.WithTwoFactor(rocketchat.AnswerWithPassword(rocketchattest.AdminPassword)))
+
+	user, err := client.Users.Update(context.Background(), "ann-id", rocketchat.UserUpdate{Name: new("Ann Leigh")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(user.Name)
+	// Output:
+	// Ann Leigh
+}
+
+// A function of one's own gets the challenge and answers with the code. This one
+// reads the mail; SendEmailCode has one sent when the server did not.
+func ExampleWithTwoFactor() {
+	_, server := demo(rocketchattest.WithSecondFactor())
+	if _, err := server.AddUser(rocketchattest.User{
+		Username: "carol", Email: "carol@example.org", EmailSecondFactor: true,
+	}); err != nil {
+		log.Fatal(err)
+	}
+	fromMail := func(ctx context.Context, ch rocketchat.TwoFactorChallenge) (rocketchat.Secret, error) {
+		fmt.Println(ch.Op, "wants a code by", string(ch.Method))
+		if !ch.CodeGenerated {
+			if err := ch.SendEmailCode(ctx); err != nil {
+				return "", err
+			}
+		}
+		mails := server.Mails()
+		return rocketchat.Secret(mails[len(mails)-1].Code), nil
+	}
+	client := actFor("carol", server, rocketchat.WithTwoFactor(fromMail))
+
+	token, err := client.Tokens.Generate(context.Background(), "laptop", rocketchat.TokenOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(token)
+	// Output:
+	// users.generatePersonalAccessToken wants a code by email
+	// [redacted]
+}
+
+// A program that holds the secret of an authenticator app computes the code. The
+// module github.com/rocketchat-go/rocketchat/totp has a ready function for it.
+func ExampleWithTwoFactor_totp() {
+	const secret = "JBSWY3DPEHPK3PXP"
+	_, server := demo(rocketchattest.WithSecondFactor())
+	if _, err := server.AddUser(rocketchattest.User{
+		Username: "robot", Email: "robot@example.org", Password: "Robot-Passw0rd-1", TOTPSecret: secret,
+	}); err != nil {
+		log.Fatal(err)
+	}
+	client, err := rocketchat.New(server.URL(), rocketchat.WithTransport(server),
+		rocketchat.WithLogin("robot", "Robot-Passw0rd-1"),
+		rocketchat.WithTwoFactor(func(context.Context, rocketchat.TwoFactorChallenge) (rocketchat.Secret, error) {
+			return rocketchat.Secret(rocketchattest.TOTPCode(secret, time.Now())), nil
+		}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	me, err := client.Me.Get(context.Background()) // the log-in needs the code
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(me.Username)
+	// Output:
+	// robot
+}
+
+// In a terminal a person types the code.
+func ExampleAskForCode() {
+	_, server := demo(rocketchattest.WithSecondFactor())
+	keyboard := strings.NewReader(rocketchattest.AdminPassword + "\n") // os.Stdin in a program
+	client := actFor("admin", server, rocketchat.WithTwoFactor(rocketchat.AskForCode(keyboard, os.Stdout)))
+
+	_, err := client.Users.Update(context.Background(), "ann-id", rocketchat.UserUpdate{Bio: new("Likes lists.")})
+	fmt.Println(err)
+	// Output:
+	// users.update needs a second factor (password): <nil>
+}
+
+// Who knows the second factor beforehand sends it along, and saves a call.
+func ExampleTwoFactorCode() {
+	_, server := demo(rocketchattest.WithSecondFactor())
+	client := actFor("admin", server)
+
+	_, err := client.Users.Update(context.Background(), "ann-id",
+		rocketchat.UserUpdate{Bio: new("Likes lists."), Nickname: new("")},
+		rocketchat.TwoFactorCode(rocketchat.TwoFactorPassword, rocketchattest.AdminPassword))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("calls:", server.Count("users.update"))
+	// Output:
+	// calls: 1
+}
+
+// Without an answer the error says what the server wants.
+func ExampleTwoFactorError() {
+	client, _ := demo(rocketchattest.WithSecondFactor())
+
+	_, err := client.Tokens.Generate(context.Background(), "backup", rocketchat.TokenOptions{})
+	if needed, ok := errors.AsType[*rocketchat.TwoFactorError](err); ok {
+		fmt.Println(errors.Is(err, rocketchat.ErrTOTPRequired), string(needed.Challenge.Method))
+	}
+	// Output:
+	// true password
+}
+
+// Setting up an authenticator app, on a server 8.8 or newer: show the URL as a QR code,
+// have the person type the code that the app shows, and keep the backup codes safe.
+func ExampleTwoFactorService_EnableTOTP() {
+	_, server := demo(rocketchattest.WithVersion("8.8.1"))
+	client := actFor("ann", server)
+	ctx := context.Background()
+
+	setup, err := client.TwoFactor.EnableTOTP(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	typed := rocketchattest.TOTPCode(setup.Secret.Reveal(), time.Now())
+	backup, err := client.TwoFactor.ValidateTOTP(ctx, rocketchat.Secret(typed))
+	if err != nil {
+		log.Fatal(err)
+	}
+	left, err := client.TwoFactor.TOTPCodesRemaining(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(backup), "backup codes,", left, "not used")
+	// Output:
+	// 12 backup codes, 12 not used
+}
+
+// A wrong code ends nothing.
+func ExampleTwoFactorService_DisableTOTP() {
+	const secret = "JBSWY3DPEHPK3PXP"
+	_, server := demo(rocketchattest.WithVersion("8.8.1"))
+	if _, err := server.AddUser(rocketchattest.User{Username: "robot", Email: "robot@example.org", TOTPSecret: secret}); err != nil {
+		log.Fatal(err)
+	}
+	client := actFor("robot", server)
+	ctx := context.Background()
+
+	err := client.TwoFactor.DisableTOTP(ctx, "not a code")
+	fmt.Println(errors.Is(err, rocketchat.ErrTOTPInvalid))
+	err = client.TwoFactor.DisableTOTP(ctx, rocketchat.Secret(rocketchattest.TOTPCode(secret, time.Now())))
+	fmt.Println(err)
+	// Output:
+	// true
+	// <nil>
+}
+
+func ExampleTwoFactorService_RegenerateTOTPCodes() {
+	const secret = "JBSWY3DPEHPK3PXP"
+	_, server := demo(rocketchattest.WithVersion("8.8.1"))
+	if _, err := server.AddUser(rocketchattest.User{Username: "robot", Email: "robot@example.org", TOTPSecret: secret}); err != nil {
+		log.Fatal(err)
+	}
+	client := actFor("robot", server)
+
+	code := rocketchat.Secret(rocketchattest.TOTPCode(secret, time.Now()))
+	backup, err := client.TwoFactor.RegenerateTOTPCodes(context.Background(), code)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(backup), "backup codes:", backup[0])
+	// Output:
+	// 12 backup codes: [redacted]
+}
+
+// Codes by mail are the second factor from now on.
+func ExampleTwoFactorService_EnableEmail() {
+	_, server := demo()
+	client := actFor("ann", server)
+	ctx := context.Background()
+
+	if err := client.TwoFactor.EnableEmail(ctx); err != nil {
+		log.Fatal(err)
+	}
+	user, _ := server.User("ann")
+	fmt.Println(user.EmailSecondFactor)
+	// Output:
+	// true
+}
+
+func ExampleTwoFactorService_DisableEmail() {
+	_, server := demo()
+	client := actFor("ann", server)
+	ctx := context.Background()
+
+	if err := client.TwoFactor.EnableEmail(ctx); err != nil {
+		log.Fatal(err)
+	}
+	if err := client.TwoFactor.DisableEmail(ctx); err != nil {
+		log.Fatal(err)
+	}
+	user, _ := server.User("ann")
+	fmt.Println(user.EmailSecondFactor)
+	// Output:
+	// false
+}
+
+func ExampleTwoFactorService_SendEmailCode() {
+	client, server := demo()
+	if _, err := server.AddUser(rocketchattest.User{
+		Username: "carol", Email: "carol@example.org", EmailSecondFactor: true,
+	}); err != nil {
+		log.Fatal(err)
+	}
+	if err := client.TwoFactor.SendEmailCode(context.Background(), "carol"); err != nil {
+		log.Fatal(err)
+	}
+	for _, mail := range server.Mails() {
+		fmt.Println(mail.To, string(mail.Kind))
+	}
+	// Output:
+	// carol@example.org second-factor
+}
+
+// Somebody has lost the telephone with the app: the administrator takes the second
+// factor away, and the password alone opens a session again.
+func ExampleTwoFactorService_ResetTOTP() {
+	_, server := demo(rocketchattest.WithSecondFactor())
+	if _, err := server.AddUser(rocketchattest.User{
+		Username: "carol", Email: "carol@example.org", Password: "Carol-Passw0rd-1", TOTPSecret: "JBSWY3DPEHPK3PXP",
+	}); err != nil {
+		log.Fatal(err)
+	}
+	client := actFor("admin", server, rocketchat.WithTwoFactor(rocketchat.AnswerWithPassword(rocketchattest.AdminPassword)))
+
+	if err := client.TwoFactor.ResetTOTP(context.Background(), rocketchat.ByUsername("carol")); err != nil {
+		log.Fatal(err)
+	}
+	user, _ := server.User("carol")
+	fmt.Println(user.TOTPSecret == "")
+	// Output:
+	// true
+}
+
+// The user's devices ask for a new key with the next log-in.
+func ExampleTwoFactorService_ResetE2EKey() {
+	client, _ := demo()
+	err := client.TwoFactor.ResetE2EKey(context.Background(), rocketchat.ByUsername("ann"))
+	fmt.Println(err)
+	// Output:
+	// <nil>
+}
