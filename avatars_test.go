@@ -58,6 +58,7 @@ func avatarsWire() []wireRow {
 		}), nil},
 		{"users.setAvatar", "upload-by-username", upload(AvatarUpload{User: ByUsername("bruno.costa")}), nil},
 		{"users.setAvatar", "url", setURL(UserRef{}), nil},
+		{"users.setAvatar", "url-by-username", setURL(ByUsername("bruno.costa")), nil},
 		{"users.setAvatar", "url-of-other", setURL(ByID("Qm3rT8sVxYz2LpKdA")), nil},
 		{"users.resetAvatar", "by-id", reset(ByID("Qm3rT8sVxYz2LpKdA")), nil},
 		{"users.resetAvatar", "by-username", reset(ByUsername("bruno.costa")), nil},

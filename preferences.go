@@ -55,9 +55,9 @@ type Preferences struct {
 	NewRoomNotification      *string  `json:"newRoomNotification,omitzero"`    // the name of a sound, such as "door"
 	NewMessageNotification   *string  `json:"newMessageNotification,omitzero"` // the name of a sound, such as "chime"
 	MuteFocusedConversations *bool    `json:"muteFocusedConversations,omitzero"`
-	MasterVolume             *float64 `json:"masterVolume,omitzero"` // from server 7.0 on
+	MasterVolume             *float64 `json:"masterVolume,omitzero"` // some servers of 7.x and all newer ones take it
 	NotificationsSoundVolume *float64 `json:"notificationsSoundVolume,omitzero"`
-	VoIPRingerVolume         *float64 `json:"voipRingerVolume,omitzero"` // from server 7.0 on
+	VoIPRingerVolume         *float64 `json:"voipRingerVolume,omitzero"` // as MasterVolume
 
 	// Messages.
 
@@ -83,7 +83,7 @@ type Preferences struct {
 	SidebarShowUnread    *bool        `json:"sidebarShowUnread,omitzero"`
 	SidebarShowFavorites *bool        `json:"sidebarShowFavorites,omitzero"`
 	SidebarGroupByType   *bool        `json:"sidebarGroupByType,omitzero"`
-	// SidebarSectionsOrder is told by [MeService.Get]; servers may refuse to set it.
+	// SidebarSectionsOrder is told by [MeService.Get]; servers refuse to set it.
 	SidebarSectionsOrder []string `json:"sidebarSectionsOrder,omitzero"`
 
 	// Omnichannel.
@@ -222,7 +222,8 @@ func (s *PreferencesService) Get(ctx context.Context, opts ...CallOption) (*Pref
 }
 
 // Set sets preferences of the caller and returns all that are set now. What is nil
-// stays.
+// stays, so give it what is to change, rather than all that Get returned, among which
+// can be one that servers tell but refuse to set.
 //
 // POST /api/v1/users.setPreferences. No permission. A lost answer is repeated. Errors:
 // [ErrInvalid] for a preference that this server does not know, which sinks the others

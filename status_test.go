@@ -37,6 +37,7 @@ func statusWire() []wireRow {
 		assert.Equal(t, StatusBusy, status.StatusType)
 	}
 	isReleasing := func(t *testing.T, got any) { assert.Equal(t, "Releasing", got.(*CustomStatus).Name) }
+	isAway := func(t *testing.T, got any) { assert.Equal(t, &UserPresence{Presence: StatusOffline}, got) }
 	return []wireRow{
 		{"users.setStatus", "set", set(StatusUpdate{Status: StatusBusy}), nil},
 		{"users.setStatus", "clear-message", set(StatusUpdate{Message: new("")}), nil},
@@ -59,9 +60,8 @@ func statusWire() []wireRow {
 				LastLogin: Time{time.Date(2026, 1, 1, 8, 0, 0, 0, time.UTC)},
 			}, got)
 		}},
-		{"users.getPresence", "other", presenceOf(ByID("Qm3rT8sVxYz2LpKdA")), func(t *testing.T, got any) {
-			assert.Equal(t, &UserPresence{Presence: StatusOffline}, got)
-		}},
+		{"users.getPresence", "other", presenceOf(ByID("Qm3rT8sVxYz2LpKdA")), isAway},
+		{"users.getPresence", "other-by-username", presenceOf(ByUsername("bruno.costa")), isAway},
 		{"users.presence", "everybody", presence(PresenceOptions{}), func(t *testing.T, got any) {
 			list := got.(*PresenceList)
 			assert.True(t, list.Full)
