@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -219,4 +220,22 @@ func TestCredentialsProvider(t *testing.T) {
 	p.closed = true
 	_, err = c.Users.Get(t.Context(), ByID("a"))
 	require.ErrorContains(t, err, "the vault is closed")
+}
+
+// TestLostLoginIsNotTheCallsDoubt: a call that failed because its log-in's answer was
+// lost was not sent, so nothing about it is unknown.
+func TestLostLoginIsNotTheCallsDoubt(t *testing.T) {
+	t.Parallel()
+	c, err := New("https://chat.example.org", WithLogin("ann", "the-password"),
+		WithTransport(serve(func(_ int, r *http.Request) (*http.Response, error) {
+			assert.Equal(t, "/api/v1/login", r.URL.Path)
+			return nil, io.ErrUnexpectedEOF
+		})))
+	require.NoError(t, err)
+	err = c.Users.Activate(t.Context(), "a")
+	require.ErrorIs(t, err, ErrUnreachable)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.NotErrorIs(t, err, ErrOutcomeUnknown)
+	_, err = c.Sessions.Login(t.Context(), "ann", "the-password")
+	require.ErrorIs(t, err, ErrOutcomeUnknown, "of the log-in itself it is")
 }

@@ -1,6 +1,7 @@
 package rocketchat
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -186,7 +187,7 @@ func TestRotate(t *testing.T) {
 	id, token := srv.PersonalAccessToken("admin", "backup", true)
 	bot, err := New(srv.URL(), WithTransport(srv), WithToken(id, Secret(token)))
 	require.NoError(t, err)
-	fresh, err := bot.Tokens.Rotate(t.Context(), "backup")
+	fresh, err := bot.Tokens.Rotate(t.Context(), "backup", RotateOptions{})
 	require.NoError(t, err)
 	assert.Equal(t, "backup #2", fresh.Name)
 	assert.True(t, fresh.OldRevoked)
@@ -198,12 +199,12 @@ func TestRotate(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, tokens, 1)
 	assert.True(t, tokens[0].BypassTwoFactor)
-	again, err := next.Tokens.Rotate(t.Context(), "backup #2")
+	again, err := next.Tokens.Rotate(t.Context(), "backup #2", RotateOptions{})
 	require.NoError(t, err)
 	assert.Equal(t, "backup #3", again.Name)
-	_, err = adminClient(t, srv).Tokens.Rotate(t.Context(), "unknown")
+	_, err = adminClient(t, srv).Tokens.Rotate(t.Context(), "unknown", RotateOptions{})
 	require.ErrorIs(t, err, ErrNotFound)
-	_, err = adminClient(t, srv).Tokens.Rotate(t.Context(), "")
+	_, err = adminClient(t, srv).Tokens.Rotate(t.Context(), "", RotateOptions{})
 	require.ErrorIs(t, err, ErrInvalid)
 }
 
@@ -215,7 +216,7 @@ func TestRotateKeepsOneThatWorks(t *testing.T) {
 			srv := rocketchattest.New()
 			id, token := srv.PersonalAccessToken("admin", "backup", false)
 			c := adminClient(t, srv, WithTransport(losing(srv, 9, op, false)))
-			fresh, err := c.Tokens.Rotate(t.Context(), "backup")
+			fresh, err := c.Tokens.Rotate(t.Context(), "backup", RotateOptions{})
 			require.Error(t, err, op)
 			old, newErr := New(srv.URL(), WithTransport(srv), WithToken(id, Secret(token)))
 			require.NoError(t, newErr)
@@ -234,6 +235,44 @@ func TestRotateKeepsOneThatWorks(t *testing.T) {
 			assert.Len(t, tokens, 1, "no token is left behind after %s", op)
 		}
 	})
+}
+
+func TestRotateHasTheTokenKept(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	id, token := srv.PersonalAccessToken("admin", "backup", false)
+	c := adminClient(t, srv)
+	works := func(token Secret) bool {
+		bot, err := New(srv.URL(), WithTransport(srv), WithToken(id, token))
+		require.NoError(t, err)
+		_, err = bot.Me.Get(t.Context())
+		return err == nil
+	}
+	full := errors.New("the disk is full")
+	var lost Secret
+	_, err := c.Tokens.Rotate(t.Context(), "backup", RotateOptions{Keep: func(fresh *RotatedToken) error {
+		lost = fresh.Token
+		assert.True(t, works(lost))
+		assert.True(t, works(Secret(token)), "the old one is not gone yet")
+		return full
+	}})
+	require.ErrorIs(t, err, full)
+	assert.True(t, works(Secret(token)))
+	assert.False(t, works(lost), "what nobody keeps is revoked")
+
+	// The context ends when the new token is there: it is revoked all the same.
+	ctx, cancel := context.WithCancel(t.Context())
+	hooked, err := c.With(WithHook(func(_ context.Context, a Attempt) {
+		if a.Op == "users.generatePersonalAccessToken" {
+			cancel()
+		}
+	}))
+	require.NoError(t, err)
+	_, err = hooked.Tokens.Rotate(ctx, "backup", RotateOptions{})
+	require.ErrorIs(t, err, context.Canceled)
+	tokens, err := c.Tokens.List(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, tokens, 1)
 }
 
 func TestLastOwner(t *testing.T) {

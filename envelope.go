@@ -39,6 +39,10 @@ func decode[T any](c *call) (T, error) {
 		return none, newError(c)
 	case !answer.found:
 		return none, badAnswer(c, fmt.Sprintf("the answer has no %q", c.member), nil)
+	case c.member == "" && !c.mayBeEmpty && !answer.succeeded:
+		// In an answer that is taken as a whole, an empty object, which no Rocket.Chat server
+		// sends, looks like a result.
+		return none, badAnswer(c, "the answer does not say that the call succeeded", nil)
 	}
 	return answer.value, nil
 }
@@ -46,10 +50,11 @@ func decode[T any](c *call) (T, error) {
 // envelope is an answer with status 200: the result is one of its members, or, when
 // member is empty, all of them beside "success".
 type envelope[T any] struct {
-	member string
-	value  T
-	found  bool
-	failed bool
+	member    string
+	value     T
+	found     bool
+	failed    bool
+	succeeded bool
 }
 
 // UnmarshalJSONFrom implements [json.UnmarshalerFrom].
@@ -60,7 +65,9 @@ func (e *envelope[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 			Value   T     `json:",embed,inline"`
 		}
 		err := json.UnmarshalDecode(dec, &flat)
-		e.value, e.found, e.failed = flat.Value, true, flat.Success != nil && !*flat.Success
+		e.value, e.found = flat.Value, true
+		e.succeeded = flat.Success != nil && *flat.Success
+		e.failed = flat.Success != nil && !*flat.Success
 		return err
 	}
 	if kind := dec.PeekKind(); kind != '{' {

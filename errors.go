@@ -77,14 +77,14 @@ const (
 )
 
 // Error implements error.
-func (c Class) Error() string { return "rocketchat: " + string(c) }
+func (c Class) Error() string { return string(c) }
 
 // Code is the server's own name for a failure. It is an error, to be a target of
 // [errors.Is].
 type Code string
 
 // Error implements error.
-func (c Code) Error() string { return "rocketchat: server code " + string(c) }
+func (c Code) Error() string { return string(c) }
 
 // Error says what failed on one line, without addresses, bodies or secrets.
 func (e *Error) Error() string {
@@ -200,9 +200,7 @@ func noAnswer(c *call, err error) *Error {
 	}
 	if inner, ok := errors.AsType[*Error](err); ok && inner.Op != c.op { // a log-in that was needed first
 		e.Class, e.Code, e.StatusCode, e.RetryAfter = inner.Class, inner.Code, inner.StatusCode, inner.RetryAfter
-		login := *inner
-		login.OutcomeUnknown = false // a session may be open, but it is this call that e speaks of
-		e.Err = &login
+		e.Err = aside(err)
 	}
 	switch {
 	case errors.Is(err, errNoCredentials):
@@ -211,6 +209,18 @@ func noAnswer(c *call, err error) *Error {
 		e.Class = ErrBadAnswer
 	}
 	return e
+}
+
+// aside is the failure of a call that another one needed, such as a log-in. What is
+// unknown of it is not unknown of the other, which was not sent.
+func aside(err error) error {
+	inner, ok := errors.AsType[*Error](err)
+	if !ok || !inner.OutcomeUnknown {
+		return err
+	}
+	certain := *inner
+	certain.OutcomeUnknown = false
+	return &certain
 }
 
 // ended is why ctx is over: its cause too, if the caller gave one.

@@ -59,7 +59,7 @@ func ExampleTokensService_Rotate() {
 	client, server := demo()
 	server.PersonalAccessToken("admin", "backup", false)
 
-	fresh, err := client.Tokens.Rotate(context.Background(), "backup")
+	fresh, err := client.Tokens.Rotate(context.Background(), "backup", rocketchat.RotateOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -25,6 +25,7 @@ type config struct {
 	throttle       *rate.Limiter
 	logger         *slog.Logger
 	hook           func(context.Context, Attempt)
+	waitHook       func(ctx context.Context, op string, wait time.Duration)
 	userAgent      string
 	plainHTTP      bool
 }
@@ -209,6 +210,16 @@ func WithLogger(l *slog.Logger) Option {
 func WithHook(f func(context.Context, Attempt)) Option {
 	return func(c *config) error {
 		c.hook = f
+		return nil
+	}
+}
+
+// WithWaitHook calls f before a call of op waits for the server's limit for a second or
+// more, to tell a person why nothing happens. The call waits at least so long; one with
+// others before it can wait longer. f must be safe for concurrent use.
+func WithWaitHook(f func(ctx context.Context, op string, wait time.Duration)) Option {
+	return func(c *config) error {
+		c.waitHook = f
 		return nil
 	}
 }

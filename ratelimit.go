@@ -90,6 +90,7 @@ func (c *Client) paced(next http.RoundTripper) http.RoundTripper {
 			route.Caller = ""
 		}
 		start := time.Now()
+		c.announceWait(ctx, route)
 		pass, err := c.config.gate.Enter(ctx, route, call.maxWait)
 		if err != nil {
 			return nil, &notSentError{err}
@@ -109,6 +110,16 @@ func (c *Client) paced(next http.RoundTripper) http.RoundTripper {
 		c.config.gate.Leave(route, pass, call.sighting(c.config.clock, sent, err))
 		return res, err
 	})
+}
+
+// announceWait tells of a wait that is to come.
+func (c *Client) announceWait(ctx context.Context, route Route) {
+	if c.config.waitHook == nil {
+		return
+	}
+	if known, ok := c.config.gate.Known(route); ok && !known.Exempt && known.Remaining == 0 && known.Reset >= time.Second {
+		c.config.waitHook(ctx, route.Op, known.Reset)
+	}
 }
 
 // throttled waits for the caller's own ceiling.

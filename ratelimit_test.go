@@ -468,6 +468,23 @@ func TestHiddenLimit(t *testing.T) {
 	})
 }
 
+func TestWaitHook(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := rocketchattest.New()
+		told := map[string]time.Duration{}
+		c := ordinaryClient(t, srv, WithWaitHook(func(_ context.Context, op string, wait time.Duration) { told[op] = wait }))
+		for range 10 {
+			_, err := c.Users.Get(t.Context(), ByUsername("admin"))
+			require.NoError(t, err)
+		}
+		assert.Empty(t, told)
+		_, err := c.Users.Get(t.Context(), ByUsername("admin"))
+		require.NoError(t, err)
+		assert.InDelta(t, time.Minute, told["users.info"], float64(time.Second))
+	})
+}
+
 func TestThrottle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -24,12 +24,10 @@ import (
 //	500 and any other above, but 501 and 505    returned          ErrOutcomeUnknown
 //	any other answer                            returned          returned
 //
-// A write that is idempotent is ErrOutcomeUnknown, too, if it fails after an attempt
-// that may have had its effect.
-//
 // A write that ends with a failure of the server, 500 included, or without an answer is
-// ErrOutcomeUnknown also when it was repeated.
-// The doc comment of a method says whether its call is repeated.
+// ErrOutcomeUnknown also when it was repeated, and so is one that is refused after an
+// attempt that may have had its effect. The doc comment of a method says whether its
+// call is repeated.
 type RetryPolicy struct {
 	MaxAttempts int           // in all, not counting those that the rate limit refused
 	MinWait     time.Duration // before the second attempt; it doubles from then on
@@ -78,6 +76,9 @@ func (p RetryPolicy) check(ctx context.Context, res *http.Response, err error) (
 		c.refusals++
 		if err := c.mayWait(ctx); err != nil {
 			return false, nil //nolint:nilerr // the answer itself says how long to wait
+		}
+		if c.hidden && c.client.config.waitHook != nil {
+			c.client.config.waitHook(ctx, c.op, c.refusedFor)
 		}
 		return c.refusals < maxRefusals, nil
 	}

@@ -5,7 +5,16 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 )
+
+// RotateOptions are further choices for [TokensService.Rotate].
+type RotateOptions struct {
+	// Keep is called with the new token, which is known to work, before the old one is
+	// revoked: to store it where it will be looked for. When it fails, or the program
+	// dies in it, the old token stays.
+	Keep func(*RotatedToken) error
+}
 
 // RotatedToken is a personal access token that took the place of another.
 type RotatedToken struct {
@@ -16,11 +25,12 @@ type RotatedToken struct {
 }
 
 // Rotate puts a new personal access token in the place of the one called name: it makes
-// the new one, makes a call with it, and only then revokes the old one, so at every
-// moment one of the two works. The new one has another name, since names are unique:
+// the new one, makes a call with it, has it kept, and only then revokes the old one, so at
+// every moment one of the two works. The new one has another name, since names are unique:
 // "backup" is followed by "backup #2", that by "backup #3".
 //
-// When the new token cannot be used it is revoked again, and the old one stays. When
+// When the new token cannot be used or kept it is revoked again, also when ctx has ended
+// meanwhile, and the old one stays. When
 // only the old one cannot be revoked the result is given with the error: the new token
 // is good. A client that makes its calls with the old token cannot go on after this;
 // derive one with [Client.With] and [WithToken].
@@ -30,7 +40,7 @@ type RotatedToken struct {
 // /api/v1/users.removePersonalAccessToken. A second factor may be asked for, twice.
 // Errors: [ErrNotFound] when there is no token of the name, and those of
 // [TokensService.Generate].
-func (s *TokensService) Rotate(ctx context.Context, name string, opts ...CallOption) (*RotatedToken, error) {
+func (s *TokensService) Rotate(ctx context.Context, name string, in RotateOptions, opts ...CallOption) (*RotatedToken, error) {
 	if name == "" {
 		return nil, invalid("users.generatePersonalAccessToken", "tokenName", "must not be empty")
 	}
@@ -54,8 +64,14 @@ func (s *TokensService) Rotate(ctx context.Context, name string, opts ...CallOpt
 	if err != nil {
 		return nil, err
 	}
-	if err := s.try(ctx, fresh.Token); err != nil {
-		return nil, errors.Join(err, s.Revoke(ctx, fresh.Name, opts...))
+	err = s.try(ctx, fresh.Token)
+	if err == nil && in.Keep != nil {
+		err = in.Keep(fresh)
+	}
+	if err != nil {
+		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
+		defer cancel()
+		return nil, errors.Join(err, s.Revoke(after, fresh.Name, opts...))
 	}
 	if err := s.Revoke(ctx, name, opts...); err != nil {
 		return fresh, err
@@ -63,6 +79,9 @@ func (s *TokensService) Rotate(ctx context.Context, name string, opts ...CallOpt
 	fresh.OldRevoked = true
 	return fresh, nil
 }
+
+// cleanUpTime is for a call that undoes another one, whose context may have ended.
+const cleanUpTime = 2 * time.Minute
 
 // following is the name after name that is free.
 func following(name string, taken map[string]bool) string {

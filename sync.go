@@ -22,7 +22,9 @@ type DesiredUser struct {
 	// gets a random password that nobody knows.
 	Password Secret
 	Roles    []string // ids, in any order; nil leaves them, empty takes all
-	Inactive bool     // whether the account should be deactivated
+	// Active says whether the account should be active. nil leaves one that is there as it
+	// is, so a person who has come back needs new(true); a new account is active.
+	Active *bool
 	// Nickname, Bio and CustomFields cost a call of users.info for each user who has
 	// them here, since lists do not tell them.
 	Nickname     *string
@@ -33,8 +35,8 @@ type DesiredUser struct {
 // SyncOptions say how far a sync may go.
 type SyncOptions struct {
 	// Departed tells of an active user who is not desired whether to deactivate him:
-	// it is the scope of the sync. Without it nobody is deactivated but those who are
-	// desired to be inactive.
+	// it is the scope of the sync. Without it nobody is deactivated but those whose
+	// Active is to be false.
 	Departed func(*User) bool
 	// MaxDeactivations is the share of the active users that may be deactivated: 0 is
 	// 0.2, 1 is everybody. A plan that wants more is refused.
@@ -347,8 +349,17 @@ func (p *planner) create(d DesiredUser) {
 	if d.Roles != nil {
 		changes = append(changes, FieldChange{"roles", "", listOf(d.Roles)})
 	}
-	if d.Inactive {
-		in.Active = new(false)
+	if d.Nickname != nil {
+		changes = append(changes, FieldChange{"nickname", "", *d.Nickname})
+	}
+	if d.Bio != nil {
+		changes = append(changes, FieldChange{"bio", "", *d.Bio})
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.CustomFields)) {
+		changes = append(changes, FieldChange{name, "", textOfField(d.CustomFields[name])})
+	}
+	if d.Active != nil && !*d.Active {
+		in.Active = d.Active
 		changes = append(changes, FieldChange{"active", "", "false"})
 	}
 	if p.opts.Verified {
@@ -403,12 +414,12 @@ func (p *planner) change(d DesiredUser, u *User) {
 				step.update.CustomFields = make(map[string]any)
 			}
 			step.update.CustomFields[name] = to
-			differs(name, fmt.Sprint(from), fmt.Sprint(to))
+			differs(name, textOfField(from), textOfField(to))
 		}
 	}
-	if !d.Inactive && !u.Active {
+	if d.Active != nil && *d.Active && !u.Active {
 		if len(step.Changes) > 0 {
-			step.update.Active = new(true)
+			step.update.Active = d.Active
 		} else {
 			step.Action = SyncActivate
 		}
@@ -418,7 +429,7 @@ func (p *planner) change(d DesiredUser, u *User) {
 		p.Steps = append(p.Steps, step)
 	}
 	switch {
-	case d.Inactive && u.Active:
+	case d.Active != nil && !*d.Active && u.Active:
 		p.deactivate(u)
 	case len(step.Changes) == 0:
 		p.Unchanged++
@@ -451,6 +462,14 @@ func isAdmin(u *User) bool { return slices.Contains(u.Roles, "admin") }
 func listOf(words []string) string {
 	words = slices.Sorted(slices.Values(words))
 	return strings.Join(slices.Compact(words), " ")
+}
+
+// textOfField is the value of a custom field for people to read.
+func textOfField(value any) string {
+	if value == nil {
+		return ""
+	}
+	return fmt.Sprint(value)
 }
 
 // sameJSON compares a value of the caller's with one that came as JSON.

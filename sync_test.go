@@ -47,7 +47,7 @@ func people(n int) []DesiredUser {
 func addPeople(t *testing.T, srv *rocketchattest.Server, desired []DesiredUser) {
 	t.Helper()
 	for _, d := range desired {
-		_, err := srv.AddUser(rocketchattest.User{Username: d.Username, Name: d.Name, Email: d.Email, Roles: d.Roles, Inactive: d.Inactive})
+		_, err := srv.AddUser(rocketchattest.User{Username: d.Username, Name: d.Name, Email: d.Email, Roles: d.Roles, Inactive: d.Active != nil && !*d.Active})
 		require.NoError(t, err)
 	}
 }
@@ -71,8 +71,8 @@ func TestPlanSync(t *testing.T) {
 	plan, err := c.Users.PlanSync(t.Context(), []DesiredUser{
 		{Username: "SAME", Name: "Same", Email: "Same@example.com", Roles: []string{"user"}},
 		{Username: "changed", Name: "New Name", Email: "new@example.com", Roles: []string{"user"}},
-		{Username: "back", Name: "Back"},
-		{Username: "fresh", Name: "Fresh", Email: "fresh@example.com"},
+		{Username: "back", Name: "Back", Active: new(true)},
+		{Username: "fresh", Name: "Fresh", Email: "fresh@example.com", Bio: new("Hello."), CustomFields: map[string]any{"team": "ops"}},
 		{Username: "thief", Name: "Thief", Email: "gone@example.com"},
 		{Username: "nobody"},
 		{Username: "detail", Bio: new("New.")},
@@ -81,7 +81,7 @@ func TestPlanSync(t *testing.T) {
 	assert.Equal(t, strings.TrimSpace(`
 update     changed              email "old@example.com" -> "new@example.com", name "Old Name" -> "New Name", roles "guest user" -> "user"
 activate   back                 active "false" -> "true"
-create     fresh                email fresh@example.com, name Fresh
+create     fresh                email fresh@example.com, name Fresh, bio Hello., team ops
 update     detail               bio "Old." -> "New."
 deactivate gone                 active "true" -> "false"
 refused    thief                the address gone@example.com belongs to gone
@@ -263,7 +263,7 @@ func TestSyncIsResumed(t *testing.T) {
 			desired[i].Name += " changed"
 			desired[i].Roles = []string{"user", "guest"}
 		}
-		desired[n-1].Inactive = true
+		desired[n-1].Active = new(false)
 		return srv, desired
 	}
 	in := SyncOptions{Departed: func(*User) bool { return true }, MaxDeactivations: 1}
@@ -343,6 +343,7 @@ func TestSyncReportsEachStep(t *testing.T) {
 	report, err = plan.Run(ctx)
 	require.ErrorIs(t, err, context.Canceled)
 	assert.Equal(t, 1, report.Failed)
+	assert.True(t, report.Results[0].Skipped)
 }
 
 // TestSyncAdoptsLostCreates: the answer to users.create is lost, the account is there.

@@ -16,8 +16,9 @@ type SyncResult struct {
 	// Adopted tells that the account of a create step was found to be there after the
 	// answer was lost, or had been made by somebody else meanwhile.
 	Adopted bool
-	// Err says why the step was not done. For one that was not begun, because the
-	// context had ended, it is the context's error.
+	// Skipped tells that nothing was sent for the step, because the context had ended.
+	Skipped bool
+	// Err says why the step was not done.
 	Err error
 }
 
@@ -109,6 +110,7 @@ func (r *syncRun) step(ctx context.Context, i int) {
 		result.UserID, result.Adopted, result.Err = r.do(ctx, result.SyncStep)
 	}
 	result.Done = result.Err == nil
+	result.Skipped = ctx.Err() != nil && unsent(result.Err)
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -123,6 +125,12 @@ func (r *syncRun) step(ctx context.Context, i int) {
 	if r.opts.Progress != nil {
 		r.opts.Progress(SyncProgress{Last: result, Ended: r.ended, Failed: r.report.Failed, Total: len(r.Steps), Remaining: r.remaining()})
 	}
+}
+
+// unsent reports an error of a call that was never sent.
+func unsent(err error) bool {
+	e, called := errors.AsType[*Error](err)
+	return err != nil && (!called || e.Attempts == 0)
 }
 
 // do carries out one step and tells which account it concerned.

@@ -195,7 +195,7 @@ func (c *call) giveSecondFactor(ctx context.Context, refusal error) (again bool,
 	}
 	if err := c.askTwoFactor(ctx, c.client.config.twoFactor, challenge.Challenge); err != nil {
 		if e, ok := errors.AsType[*Error](refusal); ok {
-			e.Err = errors.Join(err, challenge)
+			e.Err = errors.Join(aside(err), challenge)
 		}
 		return false, refusal
 	}

@@ -252,6 +252,9 @@ func TestRetries(t *testing.T) {
 		{"write, 502", status(502), write, false, true},
 		{"write, 503", status(503), write, false, true},
 		{"write, 504", status(504), write, false, true},
+		{"write, a proxy's 524", status(524), write, false, true},
+		{"idempotent write, a proxy's 524", status(524), idempotent, false, true},
+		{"write, 501", status(501), write, false, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -407,4 +410,62 @@ func TestRawAnswer(t *testing.T) {
 	_, err := c.Users.Get(t.Context(), ByID("a"), RawAnswer(&raw))
 	require.ErrorIs(t, err, ErrNotFound)
 	assert.JSONEq(t, `{"success":false,"error":"User not found."}`, string(raw))
+}
+
+// TestDoubtOutlivesRedirect: a redirect of the second attempt says nothing of the first.
+func TestDoubtOutlivesRedirect(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newTestClient(t, serve(func(n int, _ *http.Request) (*http.Response, error) {
+			if n == 1 {
+				return nil, io.ErrUnexpectedEOF
+			}
+			return &http.Response{
+				StatusCode: http.StatusFound, Body: http.NoBody, Header: http.Header{"Location": {"https://portal.example.net/"}},
+			}, nil
+		}))
+		err := exec(t.Context(), c, post("users.setStatus").repeatable(), struct{}{}, nil)
+		require.ErrorIs(t, err, ErrRedirected)
+		require.ErrorIs(t, err, ErrOutcomeUnknown)
+	})
+}
+
+// TestAnswerInTheLastMoment: an answer that has come is kept, although the caller's time
+// is up. An error would say of a write that was done that it was not.
+func TestAnswerInTheLastMoment(t *testing.T) {
+	t.Parallel()
+	for status, body := range map[int]string{
+		http.StatusOK:         `{"success":true}`,
+		http.StatusBadRequest: `{"success":false,"error":"Not allowed [error-not-allowed]","errorType":"error-not-allowed"}`,
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		c := newTestClient(t, serve(func(int, *http.Request) (*http.Response, error) {
+			cancel()
+			return replyJSON(status, body), nil
+		}))
+		err := exec(ctx, c, post("users.delete"), struct{}{}, nil)
+		if status == http.StatusOK {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorIs(t, err, ErrForbidden)
+		assert.NotErrorIs(t, err, ErrOutcomeUnknown)
+	}
+}
+
+// TestEmptyObjectIsNoSuccess: where the whole answer is the result, it must say that
+// the call succeeded. Something that answers {} to everything would be believed.
+func TestEmptyObjectIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{}`, `null`, `{"user":{"_id":"a"}}`} {
+		c := newTestClient(t, serve(func(int, *http.Request) (*http.Response, error) { return replyJSON(200, body), nil }))
+		err := exec(t.Context(), c, post("users.delete"), struct{}{}, nil)
+		require.ErrorIs(t, err, ErrBadAnswer, body)
+		require.ErrorIs(t, err, ErrOutcomeUnknown, body)
+		_, err = c.Me.Get(t.Context())
+		require.ErrorIs(t, err, ErrBadAnswer, body)
+		require.NotErrorIs(t, err, ErrOutcomeUnknown, body)
+		_, err = c.Users.List(t.Context(), ListOptions{})
+		require.ErrorIs(t, err, ErrBadAnswer, body)
+	}
 }

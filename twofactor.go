@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 )
 
 // TwoFactorMethod is a kind of second factor.
@@ -64,25 +63,57 @@ func AnswerWithPassword(password Secret) TwoFactorFunc {
 }
 
 // AskForCode asks a person for the code: it writes a question to w and reads a line
-// from r. Calls that need a code at the same time ask one after the other.
+// from r. Calls that need a code at the same time ask one after the other. When the
+// context of a call ends, its question is dropped, and the next line answers the next
+// one. What is typed on a terminal shows, a password too.
 func AskForCode(r io.Reader, w io.Writer) TwoFactorFunc {
-	var one sync.Mutex
-	lines := bufio.NewReader(r)
-	return func(_ context.Context, ch TwoFactorChallenge) (Secret, error) {
-		one.Lock()
-		defer one.Unlock()
+	var (
+		turn   = make(chan struct{}, 1)
+		lines  = bufio.NewReader(r)
+		answer chan answeredLine // of a question that was dropped, or nil
+	)
+	return func(ctx context.Context, ch TwoFactorChallenge) (Secret, error) {
+		select {
+		case turn <- struct{}{}:
+			defer func() { <-turn }()
+		case <-ctx.Done():
+			return "", ended(ctx)
+		}
 		if _, err := fmt.Fprintf(w, "%s needs a second factor (%s): ", ch.Op, ch.Method); err != nil {
 			return "", err
 		}
-		line, err := lines.ReadString('\n')
-		if code := strings.TrimRight(line, "\r\n"); code != "" {
-			return Secret(code), nil
+		if answer == nil {
+			reading := make(chan answeredLine, 1)
+			answer = reading
+			go func() {
+				text, err := lines.ReadString('\n')
+				reading <- answeredLine{text, err}
+			}()
 		}
-		if err == nil {
-			err = &TwoFactorError{Challenge: ch}
+		select {
+		case line := <-answer:
+			answer = nil
+			return line.code(ch)
+		case <-ctx.Done():
+			return "", ended(ctx)
 		}
-		return "", err
 	}
+}
+
+// answeredLine is what a person typed.
+type answeredLine struct {
+	text string
+	err  error
+}
+
+func (l answeredLine) code(ch TwoFactorChallenge) (Secret, error) {
+	if code := strings.TrimRight(l.text, "\r\n"); code != "" {
+		return Secret(code), nil
+	}
+	if l.err != nil {
+		return "", l.err
+	}
+	return "", &TwoFactorError{Challenge: ch}
 }
 
 // answerTwoFactor has the next attempts carry a second factor.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -151,6 +152,23 @@ func TestAskForCode(t *testing.T) {
 	require.Error(t, err, "an empty line is no code")
 	_, err = ask(t.Context(), ch)
 	require.ErrorIs(t, err, io.EOF)
+}
+
+func TestAskForCodeGivesUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		typed, person := io.Pipe()
+		ask := AskForCode(typed, io.Discard)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		ch := TwoFactorChallenge{Op: "users.update", Method: TwoFactorTOTP}
+		_, err := ask(ctx, ch)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		go func() { _, _ = io.WriteString(person, "123456\n") }()
+		code, err := ask(t.Context(), ch)
+		require.NoError(t, err)
+		assert.Equal(t, "123456", code.Reveal(), "the next line answers the next question")
+	})
 }
 
 // TestUserAgentStays: the server remembers a second factor for one User-Agent.

@@ -1,0 +1,355 @@
+package examples_test
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rocketchat-go/rocketchat"
+	"github.com/rocketchat-go/rocketchat/rocketchattest"
+)
+
+func TestQuickstart(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	before := c.usernames()
+	r := program{tool: "quickstart", env: c.login()}.run(t)
+	assert.Contains(t, r.stdout, `"Ada Quickstart" -> "Ada Lovelace", the bio is still "first programmer"`)
+	assert.Contains(t, r.stdout, "printed: [redacted]")
+	assert.Contains(t, r.stdout, `class "already taken"`)
+	assert.Contains(t, r.stdout, "left out here", "a real server's limit is a minute long")
+	assert.Equal(t, before, c.usernames())
+}
+
+// What quickstart made is removed after a failure, too.
+func TestQuickstartFails(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	before := c.usernames()
+	c.AnswerNext("users.update", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte(`{"success":false,"error":"unauthorized"}`))
+	})
+	r := program{tool: "quickstart", env: c.login(), code: 1}.run(t)
+	assert.Contains(t, r.stdout, "5 of 5 accounts deleted")
+	assert.Contains(t, r.stderr, "quickstart: rocketchat: users.update: 403")
+	assert.Contains(t, r.stderr, "the account needs: create-user")
+	assert.Equal(t, before, c.usernames())
+}
+
+func TestProvision(t *testing.T) {
+	t.Parallel()
+	c := newChat(t, rocketchattest.WithSetting("Accounts_CustomFields", `{"team":{"type":"text"}}`))
+	people := file(t, "people.csv", "\uFEFFUsername,name,email,roles,password,active,bio,nickname,field:team\n"+
+		"Anna.Weber,Anna Weber-Li,,,,,,,support\n"+
+		"zoe.new,Zoé New,zoe@example.com,user guest,zoe-secret-1,yes,\"Likes, commas\",Z,sales\n"+
+		"kim.later,,kim@example.com,,,no,,,\n")
+	out := filepath.Join(t.TempDir(), "result.csv")
+	p := program{tool: "provision", args: []string{"-out", out, people}, env: c.login()}
+	r := p.run(t)
+	assert.Contains(t, r.stdout, "2 created, 1 updated, 0 activated, 0 not done")
+	assert.NotContains(t, r.all(), "zoe-secret-1")
+
+	anna := c.user(t, "anna.weber")
+	assert.Equal(t, "Anna Weber-Li", anna.Name)
+	assert.Equal(t, "Support, Hamburg", anna.Bio, "an empty cell leaves it")
+	assert.Equal(t, "support", anna.CustomFields["team"])
+	zoe := c.user(t, "zoe.new")
+	assert.ElementsMatch(t, []string{"user", "guest"}, zoe.Roles)
+	assert.Equal(t, "Likes, commas", zoe.Bio)
+	assert.True(t, c.user(t, "kim.later").Inactive)
+	_, err := c.client(t, "zoe.new").Sessions.Login(t.Context(), "zoe.new", "zoe-secret-1")
+	require.NoError(t, err, "the password is the one of the file")
+
+	written, err := os.ReadFile(out)
+	require.NoError(t, err)
+	rows, err := csv.NewReader(strings.NewReader(string(written))).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, rows, 4)
+	assert.Equal(t, []string{"username", "action", "result", "id", "changes", "error"}, rows[0])
+	assert.Equal(t, []string{"zoe.new", "create", "created", zoe.ID}, rows[2][:4])
+	assert.NotContains(t, string(written), "zoe-secret-1")
+
+	assert.Contains(t, p.run(t).stdout, "0 to create, 0 to update, 0 to activate, 0 to deactivate, 0 refused, 3 unchanged")
+}
+
+func TestProvisionJSON(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	r := program{
+		tool: "provision", args: []string{"-format", "json", "-"}, env: c.login(), code: 1,
+		stdin: `[{"username":"anna.weber","bio":""},{"username":"ben.okafor","active":false},{"username":"no.address"}]`,
+	}.run(t)
+	assert.Contains(t, r.stdout, "ben.okafor           is active: deactivate with offboard")
+	assert.Contains(t, r.stdout, "a new account needs an address")
+	assert.Contains(t, r.stderr, "2 of what the file asks for cannot be done")
+	assert.Empty(t, c.user(t, "anna.weber").Bio, "an empty text erases")
+	assert.Equal(t, "Annie", c.user(t, "anna.weber").Nickname)
+	assert.False(t, c.user(t, "ben.okafor").Inactive)
+}
+
+func TestProvisionUnreadable(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	for part, path := range map[string]string{
+		`there is no column "phone"`:      file(t, "a.csv", "username,phone\nx,1\n"),
+		"line 3: active must be":          file(t, "b.csv", "username,active\nx,yes\ny,perhaps\n"),
+		"the file is empty":               file(t, "c.csv", ""),
+		"wrong number of fields":          file(t, "d.csv", "username,name\nx\n"),
+		`unknown field "user"`:            file(t, "e.json", `[{"user":"x"}]`),
+		"no such file":                    filepath.Join(t.TempDir(), "none.csv"),
+		`"anna" stands in the list twice`: file(t, "f.csv", "username\nAnna\nanna\n"),
+	} {
+		r := program{tool: "provision", args: []string{path}, env: c.login(), code: 1}.run(t)
+		assert.Contains(t, r.stderr, part)
+	}
+	assert.Empty(t, c.writes())
+}
+
+func TestOffboard(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	id, session := c.Login("elif.kaya")
+	_, token := c.PersonalAccessToken("elif.kaya", "reports", false)
+	c.AddRoom("partner-contracts", "frank.ito")
+	departed := file(t, "departed.txt", "# left in May\n@Elif.Kaya\n\nfrank.ito\nadmin\nhugo.silva\nnobody.here\n")
+	r := program{tool: "offboard", args: []string{"-file", departed, "deploy.bot"}, env: c.login(), code: 1}.run(t)
+
+	assert.True(t, c.user(t, "elif.kaya").Inactive)
+	for _, gone := range []string{session, token} {
+		client, err := rocketchat.New(c.address, rocketchat.WithToken(id, rocketchat.Secret(gone)))
+		require.NoError(t, err)
+		_, err = client.Me.Get(t.Context())
+		require.ErrorIs(t, err, rocketchat.ErrUnauthorized)
+	}
+	for _, name := range []string{"frank.ito", "admin", "deploy.bot", "anna.weber"} {
+		assert.False(t, c.user(t, name).Inactive, name)
+	}
+	for _, part := range []string{
+		"would be deleted: partner-contracts", "admin is left alone: it is the account that this runs as", "hugo.silva is deactivated already",
+		"nobody.here: there is nobody of that name", "deploy.bot is left alone", "3 of 6 who were named are not deactivated", "1 of 2 done",
+	} {
+		assert.Contains(t, r.stderr, part)
+	}
+
+	program{tool: "offboard", args: []string{"-relinquish", "-bots", "frank.ito", "deploy.bot"}, env: c.login()}.run(t)
+	assert.True(t, c.user(t, "frank.ito").Inactive)
+	assert.True(t, c.user(t, "deploy.bot").Inactive)
+}
+
+func TestOffboardIdle(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	_, err := c.AddUser(rocketchattest.User{Username: "old.admin", Roles: []string{"admin"}, LastLogin: time.Now().AddDate(-2, 0, 0)})
+	require.NoError(t, err)
+	r := program{tool: "offboard", args: []string{"-idle-days", "90", "-max", "2"}, env: c.login(), code: 1}.run(t)
+	assert.Contains(t, r.stderr, "these are 3 people, and -max allows 2: nothing was changed")
+	assert.Empty(t, c.writes())
+
+	program{tool: "offboard", args: []string{"-idle-days", "90", "-scope", "user"}, env: c.login()}.run(t)
+	for name, inactive := range map[string]bool{
+		"dev.patel": true, "elif.kaya": true, "frank.ito": false, "grace.lund": false, "chloe.martin": false, "old.admin": false, "deploy.bot": false,
+	} {
+		assert.Equal(t, inactive, c.user(t, name).Inactive, name)
+	}
+	program{tool: "offboard", args: []string{"-admins", "old.admin"}, env: c.login()}.run(t)
+	assert.True(t, c.user(t, "old.admin").Inactive)
+}
+
+// Who may not see when others have logged in gets no wrong answer.
+func TestPermissionMissing(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	for _, p := range []program{
+		{tool: "offboard", args: []string{"-idle-days", "30"}},
+		{tool: "roster", args: []string{"-never-logged-in"}},
+	} {
+		p.env, p.code = c.token("anna.weber"), 1
+		assert.Contains(t, p.run(t).stderr, "the permission view-full-other-user-info is missing")
+	}
+	assert.Contains(t, program{tool: "roster", env: c.token("anna.weber")}.run(t).stdout, "ben.okafor")
+}
+
+func TestRoster(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	hostile := "Mallory\x1b[2J"
+	_, err := c.AddUser(rocketchattest.User{Username: "mallory", Name: hostile, Inactive: true})
+	require.NoError(t, err)
+	for line, expected := range map[string][]string{
+		"-role guest":                          {"frank.ito"},
+		"-inactive":                            {"hugo.silva", "mallory"},
+		"-never-logged-in -active":             {"grace.lund", "rocket.cat"},
+		"-idle-days 100 -domain EXAMPLE.com":   {"elif.kaya", "hugo.silva"},
+		"-search LUND":                         {"grace.lund"},
+		"-domain partner.example":              {"frank.ito"},
+		"-search nobody-has-that":              {},
+		"-idle-days 5 -active -search example": {"chloe.martin", "dev.patel", "elif.kaya", "frank.ito"},
+	} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			p := program{tool: "roster", args: append([]string{"-format", "csv"}, strings.Fields(line)...), env: c.login()}
+			rows, err := csv.NewReader(strings.NewReader(p.run(t).stdout)).ReadAll()
+			require.NoError(t, err)
+			names := []string{}
+			for _, row := range rows[1:] {
+				names = append(names, row[0])
+			}
+			assert.Equal(t, expected, names)
+
+			p.args[1] = "json"
+			var list []struct {
+				Username string
+				Roles    []string
+				ID       string
+			}
+			require.NoError(t, json.Unmarshal([]byte(p.run(t).stdout), &list))
+			require.NotNil(t, list)
+			require.Len(t, list, len(expected))
+			for i, entry := range list {
+				assert.Equal(t, expected[i], entry.Username)
+				assert.Equal(t, c.user(t, entry.Username).Roles, entry.Roles)
+				assert.Equal(t, c.user(t, entry.Username).ID, entry.ID)
+			}
+		})
+	}
+	r := program{tool: "roster", env: c.login()}.run(t)
+	assert.Contains(t, r.stdout, "Mallory·[2J")
+	assert.NotContains(t, r.stdout, "\x1b")
+}
+
+func TestRotateTokens(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var age time.Duration
+	now := func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return time.Now().Add(-age)
+	}
+	c := newChat(t, rocketchattest.WithClock(now))
+	issue := func(name string, days int) (id, token string) {
+		mu.Lock()
+		age = time.Duration(days) * 24 * time.Hour
+		mu.Unlock()
+		defer func() {
+			mu.Lock()
+			age = 0
+			mu.Unlock()
+		}()
+		return c.PersonalAccessToken("admin", name, false)
+	}
+	id, own := issue("a own", 100)
+	_, old := issue("backup #4", 91)
+	_, fresh := issue("ci", 89)
+
+	folder := filepath.Join(t.TempDir(), "made", "for", "it")
+	r := program{tool: "rotate-tokens", args: []string{"-dir", folder}, env: []string{
+		"ROCKETCHAT_URL=" + c.address, "ROCKETCHAT_USER_ID=" + id, "ROCKETCHAT_TOKEN=" + own, "ROCKETCHAT_PASSWORD=" + rocketchattest.AdminPassword,
+	}}.run(t)
+	assert.Contains(t, r.stderr, `1/2 backup #4: "backup #5" took its place`)
+	assert.Contains(t, r.stderr, `2/2 a own: "a own #2" took its place`, "the token that it runs with comes last")
+
+	works := func(token string) bool {
+		client, err := rocketchat.New(c.address, rocketchat.WithToken(id, rocketchat.Secret(token)))
+		require.NoError(t, err)
+		_, err = client.Me.Get(t.Context())
+		return err == nil
+	}
+	assert.False(t, works(own))
+	assert.False(t, works(old))
+	assert.True(t, works(fresh), "it is not old yet")
+	entries, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.Len(t, entries, 2)
+	for _, name := range []string{"a_own.token", "backup.token"} {
+		path := filepath.Join(folder, name)
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		token := strings.TrimSpace(string(text))
+		assert.True(t, works(token), name)
+		assert.NotContains(t, r.all(), token)
+	}
+
+	r = program{tool: "rotate-tokens", args: []string{"-print", "ci"}, env: c.login()}.run(t)
+	name, token, _ := strings.Cut(strings.TrimSpace(r.stdout), "\t")
+	assert.Equal(t, "ci #2", name)
+	assert.True(t, works(token))
+	assert.NotContains(t, r.stderr, token)
+	assert.False(t, works(fresh))
+}
+
+// A folder that cannot be written is noticed before a token is touched.
+func TestRotateTokensNowhere(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	for _, name := range []string{"backup", "backup #2", "x/y"} {
+		c.PersonalAccessToken("admin", name, false)
+	}
+	noFolder := file(t, "file", "")
+	for part, args := range map[string][]string{
+		"not begun: ":                     {"-dir", noFolder, "backup"},
+		`no token named ["none"]`:         {"backup", "none"},
+		"would both go to backup.token":   {"backup", "backup #2"},
+		"no token is older than 90 days":  nil,
+		"no token is older than 400 days": {"-older-than", "400"},
+	} {
+		code := 1
+		if strings.HasPrefix(part, "no token is") {
+			code = 0
+		}
+		r := program{tool: "rotate-tokens", args: args, env: c.login(), code: code}.run(t)
+		assert.Contains(t, r.stderr, part)
+	}
+	assert.Empty(t, c.writes())
+
+	folder := t.TempDir()
+	program{tool: "rotate-tokens", args: []string{"-dir", folder, "x/y"}, env: c.login()}.run(t)
+	assert.FileExists(t, filepath.Join(folder, "x_y.token"))
+}
+
+func TestAvatars(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	picture, err := os.ReadFile(filepath.Join(samples(t), "anna.weber.png"))
+	require.NoError(t, err)
+	folder := t.TempDir()
+	for name, data := range map[string]string{
+		"Anna.Weber.PNG": string(picture), "nobody.here.png": string(picture), "ben.okafor.jpg": "no picture", ".hidden": "x",
+		"dev.patel.png": string(picture), "dev.patel.gif": "GIF89a", "grace.lund.png": "",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(data), 0o600))
+	}
+	require.NoError(t, os.Mkdir(filepath.Join(folder, "elif.kaya.png"), 0o700))
+
+	r := program{tool: "avatars", args: []string{folder}, env: c.login(), code: 1}.run(t)
+	for _, part := range []string{
+		"Anna.Weber.PNG: is the picture of anna.weber", "nobody.here.png is for nobody", "ben.okafor.jpg is no picture",
+		"dev.patel.png is a second picture for the user of dev.patel.gif", "grace.lund.png is no picture", "4 files are of no use",
+	} {
+		assert.Contains(t, r.stderr, part)
+	}
+	assert.NotContains(t, r.all(), ".hidden")
+	assert.Equal(t, 2, c.Count("users.setAvatar"))
+
+	client := c.client(t, "admin")
+	image, err := client.Avatars.Image(t.Context(), rocketchat.ByUsername("anna.weber"), rocketchat.AvatarImageOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, picture, image.Data)
+
+	r = program{tool: "avatars", args: []string{filepath.Join(folder, "none")}, env: c.login(), code: 1}.run(t)
+	assert.Contains(t, r.stderr, "no such file")
+}

@@ -1,0 +1,347 @@
+// Package examples_test runs the examples as processes: against the server that they have
+// inside, and against one on a real connection.
+package examples_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rocketchat-go/rocketchat"
+	"github.com/rocketchat-go/rocketchat/examples/internal/cli"
+	"github.com/rocketchat-go/rocketchat/rocketchattest"
+)
+
+var tools = []string{"quickstart", "provision", "offboard", "roster", "rotate-tokens", "avatars", "status"}
+
+// binaries is the folder of the programs.
+var binaries string
+
+func TestMain(m *testing.M) {
+	os.Exit(build(m))
+}
+
+func build(m *testing.M) int {
+	var err error
+	if binaries, err = os.MkdirTemp("", "examples"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(binaries)
+	args := append([]string{"build"}, buildFlags...)
+	args = append(args, "-o", binaries+string(filepath.Separator))
+	for _, tool := range tools {
+		args = append(args, "./"+tool)
+	}
+	command := exec.Command("go", args...)
+	command.Stdout, command.Stderr = os.Stderr, os.Stderr
+	if err := command.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "go build:", err)
+		return 1
+	}
+	return m.Run()
+}
+
+// program is a call of a tool.
+type program struct {
+	tool  string
+	args  []string
+	env   []string // NAME=value, in place of the test's own environment
+	stdin string
+	code  int // that is expected
+}
+
+// result is what a program wrote.
+type result struct {
+	stdout, stderr string
+}
+
+func (r result) all() string { return r.stdout + r.stderr }
+
+const longest = 30 * time.Second // that a program may take
+
+// command is the process of a program, not yet started.
+func (p program) command(t *testing.T) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
+	t.Cleanup(cancel)
+	command := exec.CommandContext(ctx, filepath.Join(binaries, p.tool), p.args...)
+	command.Env = append([]string{"TZ=UTC", "TMPDIR=" + t.TempDir(), "GORACE=atexit_sleep_ms=0"}, p.env...)
+	command.Dir = t.TempDir()
+	command.Stdin = strings.NewReader(p.stdin)
+	return command
+}
+
+// run runs a program to its end, and looks for secrets in what it wrote.
+func (p program) run(t *testing.T) result {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	command := p.command(t)
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err := command.Run()
+	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
+		require.NoError(t, err, "%s", exit)
+	}
+	r := result{stdout.String(), stderr.String()}
+	require.Equal(t, p.code, command.ProcessState.ExitCode(), "%s %q wrote:\n%s", p.tool, p.args, r.all())
+	p.keepsSecrets(t, r)
+	return r
+}
+
+func (p program) keepsSecrets(t *testing.T, r result) {
+	t.Helper()
+	assert.NotContains(t, r.all(), rocketchattest.AdminPassword)
+	for _, setting := range p.env {
+		name, value, _ := strings.Cut(setting, "=")
+		if strings.HasSuffix(name, "TOKEN") || strings.HasSuffix(name, "PASSWORD") {
+			assert.NotContains(t, r.all(), value, "the value of %s", name)
+		}
+	}
+}
+
+// chat is a server on a real connection, with the people of the embedded one. It has no
+// rate limit, which even administrators meet when they log in.
+type chat struct {
+	*rocketchattest.Server
+	address string
+}
+
+func newChat(t *testing.T, opts ...rocketchattest.Option) chat {
+	t.Helper()
+	server := rocketchattest.New(append([]rocketchattest.Option{rocketchattest.WithSecondFactor(), rocketchattest.WithLimit(0, 0)}, opts...)...)
+	for _, person := range cli.Staff(time.Now()) {
+		_, err := server.AddUser(person)
+		require.NoError(t, err)
+	}
+	listening := httptest.NewServer(server)
+	t.Cleanup(listening.Close)
+	return chat{server, listening.URL}
+}
+
+// login is the environment of the administrator with a password.
+func (c chat) login() []string {
+	return []string{"ROCKETCHAT_URL=" + c.address, "ROCKETCHAT_USER=admin", "ROCKETCHAT_PASSWORD=" + rocketchattest.AdminPassword}
+}
+
+// token is the environment of somebody with a token.
+func (c chat) token(username string) []string {
+	id, token := c.Login(username)
+	return []string{"ROCKETCHAT_URL=" + c.address, "ROCKETCHAT_USER_ID=" + id, "ROCKETCHAT_TOKEN=" + token}
+}
+
+// client is a client of somebody's.
+func (c chat) client(t *testing.T, username string) *rocketchat.Client {
+	t.Helper()
+	id, token := c.Login(username)
+	client, err := rocketchat.New(c.address, rocketchat.WithToken(id, rocketchat.Secret(token)))
+	require.NoError(t, err)
+	return client
+}
+
+// user is the account with the name.
+func (c chat) user(t *testing.T, username string) rocketchattest.User {
+	t.Helper()
+	user, ok := c.User(username)
+	require.True(t, ok, "there is no %s", username)
+	return user
+}
+
+// usernames are the names of everybody.
+func (c chat) usernames() []string {
+	var names []string
+	for _, user := range c.Users() {
+		names = append(names, user.Username)
+	}
+	return names
+}
+
+// writes are the operations that could have changed something.
+func (c chat) writes() []string {
+	var ops []string
+	for _, call := range c.Calls() {
+		if call.Method != http.MethodGet && call.Op != "login" && call.Op != "logout" {
+			ops = append(ops, call.Op)
+		}
+	}
+	return ops
+}
+
+// file makes a file with a text, and tells its path.
+func file(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	for _, tool := range tools {
+		t.Run(tool, func(t *testing.T) {
+			t.Parallel()
+			r := program{tool: tool, args: []string{"-h"}}.run(t)
+			for _, part := range []string{tool + " ", "usage: go run ./examples/" + tool, "ROCKETCHAT_URL", "ROCKETCHAT_TOKEN", "permissions:", "examples:", "exit code:"} {
+				assert.Contains(t, r.stdout, part)
+			}
+			if tool != "roster" {
+				assert.Contains(t, r.stdout, "-dry-run")
+			}
+			assert.Empty(t, r.stderr)
+		})
+	}
+}
+
+func TestWrongUse(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	admin := c.login()
+	bare := []string{"ROCKETCHAT_URL=" + c.address}
+	var wrong []program
+	for _, tool := range tools {
+		wrong = append(wrong,
+			program{tool: tool, args: []string{"-no-such-flag"}},
+			program{tool: tool, env: bare},
+			program{tool: tool, env: []string{"ROCKETCHAT_USER=admin", "ROCKETCHAT_PASSWORD=b-secret"}},
+			program{tool: tool, env: []string{"ROCKETCHAT_URL=http://chat.example.org", "ROCKETCHAT_USER_ID=a", "ROCKETCHAT_TOKEN=b-secret"}},
+			program{tool: tool, env: []string{"ROCKETCHAT_PLAIN_HTTP=perhaps"}},
+		)
+	}
+	for _, line := range []string{
+		"quickstart extra", "quickstart -calls many", "roster extra", "roster -format xml", "roster -active -inactive", "roster -idle-days -1",
+		"roster -never-logged-in -idle-days 3", "provision", "provision a.csv b.csv", "provision -concurrency 0 a.csv", "provision -format xml -",
+		"offboard", "offboard -idle-days -1", "offboard -idle-days 3 anna.weber", "offboard -scope user anna.weber",
+		"rotate-tokens -older-than -1", "rotate-tokens -print -dir x", "avatars", "avatars a b", "avatars -concurrency 0 a",
+		"status", "status a b", "status -clear -watch", "status -watch -", "status -at 2026-01-01T00:00:00Z a.ics", "status -at yesterday a.ics",
+	} {
+		words := strings.Fields(line)
+		wrong = append(wrong, program{tool: words[0], args: words[1:], env: admin})
+	}
+	for _, p := range wrong {
+		p.code = 2
+		r := p.run(t)
+		assert.Contains(t, r.stderr, p.tool+" -h explains it", "%v", p.args)
+		assert.Empty(t, r.stdout, "%v", p.args)
+	}
+	assert.Empty(t, c.Calls())
+}
+
+func TestEmbedded(t *testing.T) {
+	t.Parallel()
+	for tool, expected := range map[string]struct {
+		code  int
+		parts []string
+	}{
+		"quickstart":    {0, []string{"admin (Administrator)", "25 calls in ", "refused 0 times", "for the server's rate limit of users.info", "5 of 5 accounts deleted"}},
+		"provision":     {0, []string{"create     ines.novak", "3 created, 2 updated, 0 activated, 0 not done"}},
+		"offboard":      {1, []string{"elif.kaya: deactivated", "would be deleted: partner-contracts", "deploy.bot is left alone", "1 of 2 done"}},
+		"roster":        {0, []string{"hugo.silva", "11 accounts"}},
+		"rotate-tokens": {0, []string{`"backup #2" took its place`, `"monitoring #3" took its place`}},
+		"avatars":       {0, []string{"3/3 ", "is the picture of anna.weber", "3 of 3 done"}},
+		"status":        {0, []string{"busy: "}},
+	} {
+		t.Run(tool, func(t *testing.T) {
+			t.Parallel()
+			r := program{tool: tool, code: expected.code}.run(t)
+			for _, part := range append(expected.parts, "ROCKETCHAT_URL is not set") {
+				assert.Contains(t, r.all(), part)
+			}
+		})
+	}
+}
+
+// A dry run says what it would do, and makes no call that could change anything.
+func TestDryRun(t *testing.T) {
+	t.Parallel()
+	people := file(t, "people.csv", "username,email\nzoe.new,zoe@example.com\n")
+	calendar := file(t, "busy.ics", event("Writing tests", time.Now().Add(-time.Hour), time.Now().Add(time.Hour)))
+	for _, dry := range []struct {
+		tool  string
+		args  []string
+		shows string
+	}{
+		{"quickstart", nil, "the five accounts are deleted"},
+		{"provision", []string{people}, "create     zoe.new"},
+		{"offboard", []string{"-idle-days", "180"}, "elif.kaya"},
+		{"offboard", []string{"elif.kaya"}, "elif.kaya"},
+		{"rotate-tokens", []string{"backup"}, "backup.token"},
+		{"avatars", []string{"pictures"}, "anna.weber.png would go to anna.weber"},
+		{"status", []string{calendar}, "Writing tests"},
+		{"status", []string{"-clear"}, "would set: online, no message"},
+	} {
+		t.Run(strings.Join(append([]string{dry.tool}, dry.args...), " "), func(t *testing.T) {
+			t.Parallel()
+			c := newChat(t)
+			c.PersonalAccessToken("admin", "backup", false)
+			p := program{tool: dry.tool, args: append([]string{"-dry-run"}, dry.args...), env: c.login()}
+			if dry.tool == "avatars" {
+				p.args[1] = samples(t)
+			}
+			assert.Contains(t, p.run(t).stdout, dry.shows)
+			assert.Empty(t, c.writes())
+			assert.Equal(t, c.Count("login"), c.Count("logout"), "the session that it opened is over")
+		})
+	}
+}
+
+func TestSecondFactor(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	c.PersonalAccessToken("admin", "backup", false)
+	p := program{tool: "rotate-tokens", args: []string{"backup"}, env: c.token("admin"), code: 1}
+	assert.Contains(t, p.run(t).stderr, "set ROCKETCHAT_PASSWORD")
+
+	p.env, p.code = append(p.env, "ROCKETCHAT_PASSWORD="+rocketchattest.AdminPassword), 0
+	assert.Contains(t, p.run(t).stderr, `"backup #2" took its place`)
+}
+
+// A tool that has to wait says so.
+func TestRateLimit(t *testing.T) {
+	t.Parallel()
+	c := newChat(t, rocketchattest.WithLimit(1, 2*time.Second))
+	p := program{tool: "roster", env: c.login()}
+	assert.NotContains(t, p.run(t).stderr, "waiting")
+	assert.Contains(t, p.run(t).stderr, "for the server's rate limit of login")
+}
+
+func TestHints(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	for part, p := range map[string]program{
+		"check ROCKETCHAT_USER_ID": {tool: "roster", env: []string{"ROCKETCHAT_URL=" + c.address, "ROCKETCHAT_USER_ID=x", "ROCKETCHAT_TOKEN=not-a-token"}},
+		"the account needs":        {tool: "status", args: []string{"-clear", "-user", "ben.okafor"}, env: c.token("anna.weber")},
+	} {
+		p.code = 1
+		assert.Contains(t, p.run(t).stderr, part)
+	}
+}
+
+// samples is a folder with the pictures of the example.
+func samples(t *testing.T) string {
+	t.Helper()
+	folder, err := filepath.Abs(filepath.Join("avatars", "pictures"))
+	require.NoError(t, err)
+	return folder
+}
+
+// event is a calendar with one event.
+func event(summary string, from, to time.Time, more ...string) string {
+	const form = "20060102T150405Z"
+	lines := slices.Concat([]string{
+		"BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//EN", "BEGIN:VEVENT", "UID:1@example", "DTSTAMP:20260101T000000Z",
+		"DTSTART:" + from.UTC().Format(form), "DTEND:" + to.UTC().Format(form), "SUMMARY:" + summary,
+	}, more, []string{"END:VEVENT", "END:VCALENDAR", ""})
+	return strings.Join(lines, "\r\n")
+}

@@ -1,0 +1,334 @@
+// Command quickstart goes through what a program does with the users of a server, one
+// step after the other, and removes what it made.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rocketchat-go/rocketchat"
+	"github.com/rocketchat-go/rocketchat/examples/internal/cli"
+	"github.com/rocketchat-go/rocketchat/rocketchattest"
+)
+
+func main() { cli.Main(tool()) }
+
+func tool() cli.Tool {
+	t := tour{calls: -1}
+	return cli.Tool{
+		Name: "quickstart",
+		Summary: "quickstart shows the client at work: it looks around, makes five accounts, changes one, sets\n" +
+			"a status, issues and revokes a token, searches, meets an error and a rate limit, and removes\n" +
+			"the accounts again, also after a failure or Ctrl-C.",
+		Permissions: "create-user, delete-user, edit-other-user-info, view-d-room, view-full-other-user-info",
+		Examples:    []string{"", "-dry-run", "-calls 25"},
+		Changes:     true,
+		Flags: func(f *flag.FlagSet) {
+			f.Func("calls", "`number` of calls to make for the rate limit; 0 leaves that step out\n(default 25 on the embedded server, 0 on any other)", func(text string) (err error) {
+				t.calls, err = strconv.Atoi(text)
+				return err
+			})
+		},
+		// The limit of a real server is 10 calls in 60 s; this one is for the impatient.
+		Demo: cli.Demo{Options: []rocketchattest.Option{rocketchattest.WithLimit(10, 2*time.Second)}},
+		Run:  t.run,
+	}
+}
+
+// tour is a walk through the library.
+type tour struct {
+	*cli.Session
+	calls int
+
+	prefix string // of the names of this run
+	users  []*rocketchat.CreatedUser
+	made   []string           // the usernames of what is to be deleted in the end
+	ben    *rocketchat.Client // the second of them, logged in
+	meter  meter
+	number int
+}
+
+func (t *tour) run(ctx context.Context, s *cli.Session) (err error) {
+	t.Session = s
+	t.prefix = "qs-" + strings.ToLower(rand.Text()[:6])
+	if t.calls < 0 {
+		t.calls = map[bool]int{true: 25}[s.Demo != nil]
+	}
+	defer func() { err = errors.Join(err, t.cleanUp(ctx)) }()
+
+	steps := []func(context.Context) error{
+		t.whoAmI, t.createUsers, t.listUsers, t.updateOne, t.actAsBen, t.setStatus, t.useTokens, t.search, t.meetAnError, t.meetTheLimit,
+	}
+	if s.DryRun {
+		steps = []func(context.Context) error{t.whoAmI, t.listUsers, t.whatElse}
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step prints the title of a step and what it is about.
+func (t *tour) step(title, about string) {
+	t.number++
+	t.Print("\n%d. %s\n   %s", t.number, title, about)
+}
+
+func (t *tour) say(format string, args ...any) { t.Print("   > "+format, args...) }
+
+func (t *tour) whoAmI(ctx context.Context) error {
+	t.step("Who am I, and where?", "Me.Get is the account that the client acts for. Server.Info needs no account.")
+	me, err := t.Client.Me.Get(ctx)
+	if err != nil {
+		return err
+	}
+	info, err := t.Client.Server.Info(ctx)
+	if err != nil {
+		return err
+	}
+	t.say("%s (%s) with the roles %s", me.Username, cli.Plain(me.Name), strings.Join(me.Roles, ", "))
+	t.say("Rocket.Chat %s at %s", info.Version, t.Client.BaseURL())
+	return nil
+}
+
+func (t *tour) createUsers(ctx context.Context) error {
+	t.step("Create five users", "An answer that gets lost makes no second account: the client looks before it repeats.")
+	for _, person := range []struct{ name, bio string }{
+		{"Ada", "first programmer"}, {"Ben", "likes limits"}, {"Cleo", ""}, {"Dora", ""}, {"Emil", ""},
+	} {
+		in := rocketchat.UserCreate{
+			Username:            t.prefix + "." + strings.ToLower(person.name),
+			Name:                person.name + " Quickstart",
+			Email:               t.prefix + "." + strings.ToLower(person.name) + "@example.com",
+			Password:            rocketchat.Secret(rand.Text() + "-aZ9!"),
+			Bio:                 &person.bio,
+			Verified:            new(true),
+			JoinDefaultChannels: new(false), // nobody is to be greeted in #general
+		}
+		user, err := t.Client.Users.Create(ctx, in)
+		if err == nil || errors.Is(err, rocketchat.ErrOutcomeUnknown) {
+			t.made = append(t.made, in.Username)
+		}
+		if err != nil {
+			return err
+		}
+		t.users = append(t.users, user)
+		t.say("%s has the id %s", user.Username, user.ID)
+
+		if person.name == "Ben" {
+			if t.ben, err = t.clientOf(user, in.Password); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// clientOf derives a client for another account. It shares connections and what is known
+// of rate limits with the first one.
+func (t *tour) clientOf(user *rocketchat.CreatedUser, password rocketchat.Secret) (*rocketchat.Client, error) {
+	return t.Client.With(
+		rocketchat.WithLogin(user.Username, password),
+		rocketchat.WithTwoFactor(rocketchat.AnswerWithPassword(password)),
+		rocketchat.WithHook(t.meter.see),
+	)
+}
+
+const shownUsers = 15
+
+func (t *tour) listUsers(ctx context.Context) error {
+	t.step("List everybody", "Users.All is an iterator over all pages: for user, err := range client.Users.All(...).")
+	var rows [][]string
+	total := 0
+	byName := rocketchat.PageOptions{Sort: []rocketchat.SortKey{rocketchat.SortByUsername}}
+	for user, err := range t.Client.Users.All(ctx, rocketchat.ListOptions{PageOptions: byName}) {
+		if err != nil {
+			return err
+		}
+		if total++; total <= shownUsers {
+			rows = append(rows, []string{user.Username, user.Name, address(user), strings.Join(user.Roles, " "), lastLogin(user)})
+		}
+	}
+	t.Table([]string{"username", "name", "e-mail", "roles", "last log-in"}, rows)
+	if total > shownUsers {
+		t.say("and %d more", total-shownUsers)
+	}
+	return nil
+}
+
+func address(u *rocketchat.User) string {
+	if len(u.Emails) == 0 {
+		return ""
+	}
+	return u.Emails[0].Address
+}
+
+func lastLogin(u *rocketchat.User) string {
+	if u.LastLogin.IsZero() {
+		return "never"
+	}
+	return u.LastLogin.Format(time.DateOnly)
+}
+
+func (t *tour) updateOne(ctx context.Context) error {
+	t.step("Change a name, and nothing else", "Servers erase bio and nickname when an update leaves them out. Users.Update sends them along.")
+	ada := t.users[0]
+	if _, err := t.Client.Users.Update(ctx, ada.ID, rocketchat.UserUpdate{Name: new("Ada Lovelace")}); err != nil {
+		return err
+	}
+	now, err := t.Client.Users.Get(ctx, rocketchat.ByID(ada.ID))
+	if err != nil {
+		return err
+	}
+	t.say("name %q -> %q, the bio is still %q", ada.Name, now.Name, now.Bio)
+	return nil
+}
+
+func (t *tour) actAsBen(ctx context.Context) error {
+	t.step("Act as somebody else", "Client.With derives a client; WithLogin logs in with the first call, and again when the session expires.")
+	me, err := t.ben.Me.Get(ctx)
+	if err != nil {
+		return err
+	}
+	t.say("this client is %s", me.Username)
+	return nil
+}
+
+func (t *tour) setStatus(ctx context.Context) error {
+	t.step("Set a status", "Without a message the message stays, and the other way round.")
+	err := t.ben.Status.Set(ctx, rocketchat.StatusUpdate{Status: rocketchat.StatusBusy, Message: new("reading the README")})
+	if err != nil {
+		return err
+	}
+	user, err := t.Client.Users.Get(ctx, rocketchat.ByID(t.users[1].ID))
+	if err != nil {
+		return err
+	}
+	t.say("%s: %s", user.Username, user.StatusText)
+	return nil
+}
+
+func (t *tour) useTokens(ctx context.Context) error {
+	t.step("Issue and revoke a personal access token", "The server asks for a second factor; WithTwoFactor answers. A Secret prints as [redacted].")
+	const name = "quickstart"
+	token, err := t.ben.Tokens.Generate(ctx, name, rocketchat.TokenOptions{})
+	if err != nil {
+		return err
+	}
+	text := token.Reveal()
+	t.say("printed: %v, its last characters: %s", token, text[max(0, len(text)-6):])
+	if err := t.ben.Tokens.Revoke(ctx, name); err != nil {
+		return err
+	}
+	withToken, err := t.Client.With(rocketchat.WithToken(t.users[1].ID, token))
+	if err != nil {
+		return err
+	}
+	_, err = withToken.Me.Get(ctx)
+	if !errors.Is(err, rocketchat.ErrUnauthorized) {
+		return fmt.Errorf("a call with the revoked token should be refused: %w", err)
+	}
+	t.say("revoked; a call with it: %v", err)
+	return nil
+}
+
+func (t *tour) search(ctx context.Context) error {
+	t.step("Search", "Autocomplete looks at parts of names; ByUsernames finds many by their exact names.")
+	hits, err := t.Client.Users.Autocomplete(ctx, t.prefix+".c", rocketchat.AutocompleteOptions{})
+	if err != nil {
+		return err
+	}
+	for _, hit := range hits {
+		t.say("%q finds %s (%s)", t.prefix+".c", hit.Username, hit.Name)
+	}
+	found, err := t.Client.Users.ByUsernames(ctx, []string{t.users[3].Username, t.users[4].Username, t.prefix + ".nobody"})
+	if err != nil {
+		return err
+	}
+	t.say("of three names %d are users; not there: %s", len(found.Users), strings.Join(found.Missing, ", "))
+	return nil
+}
+
+func (t *tour) meetAnError(ctx context.Context) error {
+	t.step("Handle an error", "Errors have classes that do not depend on a server's wording: errors.Is(err, rocketchat.ErrTaken).")
+	_, err := t.Client.Users.Create(ctx, rocketchat.UserCreate{
+		Username: t.users[0].Username, Name: "Another Ada", Email: t.prefix + ".another@example.com", Password: rocketchat.Secret(rand.Text()),
+	})
+	failure, ok := errors.AsType[*rocketchat.Error](err)
+	if !ok || !errors.Is(err, rocketchat.ErrTaken) {
+		return fmt.Errorf("the username should be taken: %w", err)
+	}
+	t.say("class %q, status %d, code %q", string(failure.Class), failure.StatusCode, string(failure.Code))
+	t.say("%v", err)
+	return nil
+}
+
+func (t *tour) meetTheLimit(ctx context.Context) error {
+	t.step("Meet the rate limit", "Servers refuse ordinary users' calls beyond a limit. The client knows it from the answers, and waits before it is refused.")
+	if t.calls == 0 {
+		t.say("left out here, since a minute of waiting is usual: -calls 25 does it")
+		return nil
+	}
+	t.meter.reset()
+	start := time.Now()
+	shown := t.Progress("users.info", t.calls)
+	defer shown.Close()
+	for range t.calls {
+		if _, err := t.ben.Users.Get(ctx, rocketchat.ByID(t.users[0].ID)); err != nil {
+			return err
+		}
+		shown.Tick()
+	}
+	shown.Close()
+	waited, refused := t.meter.totals()
+	if limit, known := t.ben.RateLimit("users.info"); known && !limit.Exempt {
+		t.say("the limit of users.info is %d calls in %s", limit.Limit, limit.Window.Round(100*time.Millisecond))
+	}
+	t.say("%d calls in %s: waited %s, refused %d times", t.calls, round(time.Since(start)), round(waited), refused)
+	return nil
+}
+
+func round(d time.Duration) time.Duration { return d.Round(100 * time.Millisecond) }
+
+func (t *tour) whatElse(context.Context) error {
+	t.step("What would follow", "Without -dry-run these are steps of their own.")
+	t.say("five accounts named %s.* are made and listed", t.prefix)
+	t.say("one gets another name; one logs in, sets a status, issues and revokes a token, and meets the rate limit")
+	t.say("a sixth account is refused, since its username is taken")
+	t.say("the five accounts are deleted")
+	return nil
+}
+
+// cleanUp deletes what the tour made, however the tour ended.
+func (t *tour) cleanUp(ctx context.Context) error {
+	if len(t.made) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	t.step("Clean up", "The context of the tour may have ended, so this has one of its own.")
+	var errs []error
+	if t.ben != nil {
+		errs = append(errs, t.ben.Close(ctx))
+	}
+	gone := 0
+	for _, name := range t.made {
+		_, err := t.Client.Users.Delete(ctx, rocketchat.ByUsername(name), rocketchat.DeleteOptions{ConfirmRelinquish: true})
+		if err != nil && !errors.Is(err, rocketchat.ErrNotFound) {
+			t.say("%s is still there: %v", name, err)
+			errs = append(errs, err)
+			continue
+		}
+		gone++
+	}
+	t.say("%d of %d accounts deleted", gone, len(t.made))
+	return errors.Join(errs...)
+}

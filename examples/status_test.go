@@ -1,0 +1,107 @@
+package examples_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rocketchat-go/rocketchat"
+	"github.com/rocketchat-go/rocketchat/rocketchattest"
+)
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	c := newChat(t, rocketchattest.WithVersion("8.6.1"))
+	now := time.Now()
+	end := now.Add(time.Hour).Truncate(time.Second)
+	calendar := file(t, "work.ics", event("Writing tests", now.Add(-time.Hour), end))
+	r := program{tool: "status", args: []string{calendar}, env: c.token("anna.weber")}.run(t)
+	assert.Contains(t, r.stdout, "busy: Writing tests, until "+end.UTC().Format("Mon 15:04"))
+	assert.Equal(t, "Writing tests", c.user(t, "anna.weber").StatusText)
+	info, err := c.client(t, "anna.weber").Status.Get(t.Context(), rocketchat.UserRef{})
+	require.NoError(t, err)
+	assert.Equal(t, rocketchat.StatusBusy, info.Status)
+	assert.True(t, end.Equal(info.StatusExpiresAt.Time), "the server ends it")
+
+	program{tool: "status", args: []string{"-clear"}, env: c.token("anna.weber")}.run(t)
+	assert.Empty(t, c.user(t, "anna.weber").StatusText)
+}
+
+func TestStatusOfOthers(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	now := time.Now()
+	secret := file(t, "a.ics", event("Seeing a doctor", now.Add(-time.Hour), now.Add(time.Hour), "CLASS:PRIVATE"))
+	r := program{tool: "status", args: []string{"-user", "ben.okafor", secret}, env: c.login()}.run(t)
+	assert.Contains(t, r.stderr, "this server does not end a status by itself")
+	assert.NotContains(t, r.all(), "doctor")
+	assert.Equal(t, "Busy", c.user(t, "ben.okafor").StatusText)
+	assert.Empty(t, c.user(t, "admin").StatusText)
+
+	over := file(t, "b.ics", event("Busy", now.Add(-2*time.Hour), now.Add(-time.Hour)))
+	program{tool: "status", args: []string{"-user", "ben.okafor", over}, env: c.login()}.run(t)
+	assert.Empty(t, c.user(t, "ben.okafor").StatusText, "what is from the calendar is cleared")
+
+	require.NoError(t, c.client(t, "ben.okafor").Status.Set(t.Context(), rocketchat.StatusUpdate{Message: new("my own words")}))
+	r = program{tool: "status", args: []string{"-user", "ben.okafor", over}, env: c.login()}.run(t)
+	assert.Contains(t, r.stdout, "nothing is on")
+	assert.Equal(t, "my own words", c.user(t, "ben.okafor").StatusText)
+}
+
+func TestStatusUnreadable(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	r := program{tool: "status", args: []string{file(t, "x.ics", "no calendar\r\n")}, env: c.login(), code: 1}.run(t)
+	assert.Contains(t, r.stderr, "x.ics: ")
+	program{tool: "status", args: []string{"none.ics"}, env: c.login(), code: 1}.run(t)
+	assert.Empty(t, c.writes())
+}
+
+// With -watch it switches when an event begins and ends, and takes its status back when it
+// is stopped on a server that would keep it.
+func TestStatusWatch(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	now := time.Now().Truncate(time.Second)
+	calendar := file(t, "work.ics", event("Deep work", now.Add(2*time.Second), now.Add(4*time.Second)))
+
+	p := program{tool: "status", args: []string{"-watch", calendar}, env: c.token("anna.weber")}
+	var stdout, stderr bytes.Buffer
+	command := p.command(t)
+	command.Stdout, command.Stderr = &stdout, &stderr
+	require.NoError(t, command.Start())
+	text := func() string { return c.user(t, "anna.weber").StatusText }
+	require.Eventually(t, func() bool { return text() == "Deep work" }, 20*time.Second, 20*time.Millisecond)
+	assert.False(t, time.Now().Before(now.Add(2*time.Second)))
+	require.Eventually(t, func() bool { return text() == "" }, 20*time.Second, 20*time.Millisecond)
+	assert.False(t, time.Now().Before(now.Add(4*time.Second)))
+
+	require.NoError(t, command.Process.Signal(os.Interrupt))
+	require.NoError(t, command.Wait(), stderr.String())
+	assert.Contains(t, stderr.String(), "stopped: the status is not kept up to date any more")
+}
+
+func TestStatusWatchStopped(t *testing.T) {
+	t.Parallel()
+	for version, left := range map[string]string{"7.7.1": "", "8.6.1": "Deep work"} {
+		c := newChat(t, rocketchattest.WithVersion(version))
+		now := time.Now()
+		calendar := file(t, "work.ics", event("Deep work", now.Add(-time.Hour), now.Add(time.Hour)))
+		ctx, cancel := context.WithTimeout(t.Context(), longest)
+		defer cancel()
+		called := make(chan struct{})
+		go func() {
+			defer close(called)
+			for tick := time.Tick(20 * time.Millisecond); ctx.Err() == nil && c.Count("users.setStatus") == 0; {
+				<-tick
+			}
+		}()
+		program{tool: "status", args: []string{"-watch", calendar}, env: c.token("anna.weber")}.interrupted(t, called)
+		assert.Equal(t, left, c.user(t, "anna.weber").StatusText, "on %s", version)
+	}
+}
