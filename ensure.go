@@ -41,13 +41,17 @@ func (s *UsersService) Ensure(ctx context.Context, in UserCreate, opts ...CallOp
 // createOnce makes the account that in asks for, unless it turns out to be there.
 func (s *UsersService) createOnce(ctx context.Context, in UserCreate, opts []CallOption) (*CreatedUser, error) {
 	created, err := s.Create(ctx, in, opts...)
-	if errors.Is(err, ErrOutcomeUnknown) && ctx.Err() == nil {
+	doubt := errors.Is(err, ErrOutcomeUnknown)
+	if doubt && ctx.Err() == nil {
 		created, err = s.Create(ctx, in, opts...)
 	}
 	if errors.Is(err, ErrTaken) {
 		if there, getErr := s.existing(ctx, in, opts); there != nil && getErr == nil {
 			return there, nil // somebody was quicker, or our own lost call was
 		}
+	}
+	if e, ok := errors.AsType[*Error](err); ok && doubt {
+		e.OutcomeUnknown = true // the second call's failure says nothing of the first
 	}
 	return created, err
 }

@@ -292,3 +292,23 @@ func TestLastOwner(t *testing.T) {
 	user, _ = srv.User("ann")
 	assert.True(t, user.Inactive)
 }
+
+// TestEnsureKeepsTheDoubt: that the second users.create was refused says nothing of the
+// first, whose answer was lost.
+func TestEnsureKeepsTheDoubt(t *testing.T) {
+	t.Parallel()
+	creates := 0
+	c := newTestClient(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+		switch {
+		case r.URL.Path == "/api/v1/users.info":
+			return replyJSON(400, `{"success":false,"error":"User not found."}`), nil
+		case creates == 0:
+			creates++
+			return reply(504, "text/html", "<html>"), nil
+		}
+		return replyJSON(400, `{"success":false,"error":"Not allowed [error-not-allowed]","errorType":"error-not-allowed"}`), nil
+	}))
+	_, err := c.Users.Ensure(t.Context(), UserCreate{Username: "ann", Name: "Ann", Email: "ann@example.org", Password: "the-password"})
+	require.ErrorIs(t, err, ErrForbidden)
+	require.ErrorIs(t, err, ErrOutcomeUnknown)
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -96,6 +97,37 @@ func (e *envelope[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 			return err
 		}
 	}
+	_, err := dec.ReadToken()
+	return err
+}
+
+// items is a list that may be long. It is read into a slice that hardly ever grows: its
+// first elements tell about how many there are.
+type items[T any] []T
+
+// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+func (l *items[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() != '[' {
+		return json.UnmarshalDecode(dec, (*[]T)(l))
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	start := dec.InputOffset()
+	list := make([]T, 0, 8)
+	for dec.PeekKind() != ']' {
+		if n := len(list); n == cap(list) {
+			each := max(1, int(dec.InputOffset()-start)/n)
+			more := len(dec.UnreadBuffer())/each + 1
+			// A little more, since they differ; not beyond reason, since answers can mislead.
+			list = slices.Grow(list, min(more+more/16, 64*n))
+		}
+		list = list[:len(list)+1]
+		if err := json.UnmarshalDecode(dec, &list[len(list)-1]); err != nil {
+			return err
+		}
+	}
+	*l = list
 	_, err := dec.ReadToken()
 	return err
 }

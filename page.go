@@ -119,7 +119,7 @@ func walk[T any](ctx context.Context, op string, opts PageOptions, id func(*T) s
 	return func(yield func(*T, error) bool) {
 		next := opts
 		next.Everything = opts.Count == 0
-		seen := make(map[string]bool)
+		var seen *seenIDs
 		for overlap, step := 0, 0; ; {
 			page, err := fetch(ctx, next)
 			if next.Everything && errors.Is(err, errTooLarge) {
@@ -131,15 +131,23 @@ func walk[T any](ctx context.Context, op string, opts PageOptions, id func(*T) s
 				return
 			}
 			items := page.Items
-			if overlap > 0 && next.Offset > opts.Offset && (len(items) == 0 || !seen[id(&items[0])]) {
+			inOrder := slices.IsSortedFunc(items, func(a, b T) int { return strings.Compare(id(&a), id(&b)) })
+			if seen == nil {
+				seen = newSeenIDs(inOrder && slices.Equal(opts.Sort, []SortKey{SortByID}))
+			}
+			if seen.ordered && !inOrder {
+				yield(nil, &Error{Op: op, Class: ErrBadAnswer, Message: "the list is not in the order that was asked for"})
+				return
+			}
+			if overlap > 0 && next.Offset > opts.Offset && (len(items) == 0 || !seen.has(id(&items[0]))) {
 				step = max(1, 2*step)
 				next.Offset = max(next.Offset-step, opts.Offset)
 				continue
 			}
 			fresh := 0
 			for i := range items {
-				if key := id(&items[i]); !seen[key] {
-					seen[key] = true
+				if key := id(&items[i]); !seen.has(key) {
+					seen.add(key)
 					fresh++
 					if !yield(&items[i], nil) {
 						return
@@ -153,7 +161,7 @@ func walk[T any](ctx context.Context, op string, opts PageOptions, id func(*T) s
 			if fresh == 0 && step == 0 || len(items) == 0 {
 				yield(nil, &Error{
 					Op: op, Class: ErrBadAnswer,
-					Message: fmt.Sprintf("the list does not go on after %d of %d items", len(seen), page.Total),
+					Message: fmt.Sprintf("the list does not go on after %d of %d items", seen.count, page.Total),
 				})
 				return
 			}
@@ -167,6 +175,35 @@ func walk[T any](ctx context.Context, op string, opts PageOptions, id func(*T) s
 			}
 		}
 	}
+}
+
+// seenIDs are the items that walk has yielded. Of a list in the order of its ids the
+// last one says it all.
+type seenIDs struct {
+	ordered bool
+	last    string
+	all     map[string]bool
+	count   int
+}
+
+func newSeenIDs(ordered bool) *seenIDs {
+	return &seenIDs{ordered: ordered, all: make(map[string]bool)}
+}
+
+func (s *seenIDs) has(id string) bool {
+	if s.ordered {
+		return s.count > 0 && id <= s.last
+	}
+	return s.all[id]
+}
+
+func (s *seenIDs) add(id string) {
+	s.count++
+	if s.ordered {
+		s.last = id
+		return
+	}
+	s.all[id] = true
 }
 
 // pageOf makes a page of the list that an answer has as member, if it does have it.

@@ -77,6 +77,10 @@ func TestAllGoesByPages(t *testing.T) {
 func TestWalkWhileTheListChanges(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(200) {
+		var opts PageOptions
+		if seed%2 == 0 {
+			opts.Sort = []SortKey{SortByID} // the items are their ids
+		}
 		random := rand.New(rand.NewPCG(seed, 3))
 		var list []string
 		for i := range 300 {
@@ -103,7 +107,7 @@ func TestWalkWhileTheListChanges(t *testing.T) {
 			return &Page[string]{Items: slices.Clone(list[from:min(from+count, len(list))]), Offset: o.Offset, Total: len(list)}, nil
 		}
 		seen := map[string]int{}
-		for item, err := range walk(t.Context(), "list", PageOptions{}, func(s *string) string { return *s }, fetch) {
+		for item, err := range walk(t.Context(), "list", opts, func(s *string) string { return *s }, fetch) {
 			require.NoError(t, err)
 			seen[*item]++
 		}
@@ -128,13 +132,21 @@ func TestWalkEnds(t *testing.T) {
 		fetch func(context.Context, PageOptions) (*Page[string], error)
 		items int
 		class error
+		opts  PageOptions
 	}{
-		"the same page for ever":   {page(1000, "a", "b", "c"), 3, ErrBadAnswer},
-		"nothing, though there is": {page(1000), 0, ErrBadAnswer},
-		"empty":                    {page(0), 0, nil},
-		"count ignored":            {page(3, "a", "b", "c"), 3, nil},
-		"total too small":          {page(1, "a", "b", "c"), 3, nil},
-		"an error":                 {func(context.Context, PageOptions) (*Page[string], error) { return nil, ErrForbidden }, 0, ErrForbidden},
+		"the same page for ever":   {page(1000, "a", "b", "c"), 3, ErrBadAnswer, PageOptions{}},
+		"nothing, though there is": {page(1000), 0, ErrBadAnswer, PageOptions{}},
+		"empty":                    {page(0), 0, nil, PageOptions{}},
+		"count ignored":            {page(3, "a", "b", "c"), 3, nil, PageOptions{}},
+		"total too small":          {page(1, "a", "b", "c"), 3, nil, PageOptions{}},
+		"another order, at first":  {page(3, "c", "a", "b"), 3, nil, PageOptions{Sort: []SortKey{SortByID}}},
+		"another order, later on": {func(_ context.Context, o PageOptions) (*Page[string], error) {
+			if o.Everything {
+				return &Page[string]{Items: []string{"a", "b"}, Total: 9}, nil
+			}
+			return &Page[string]{Items: []string{"b", "d", "c"}, Offset: o.Offset, Total: 9}, nil
+		}, 2, ErrBadAnswer, PageOptions{Sort: []SortKey{SortByID}}},
+		"an error": {func(context.Context, PageOptions) (*Page[string], error) { return nil, ErrForbidden }, 0, ErrForbidden, PageOptions{}},
 	} {
 		n, calls := 0, 0
 		counted := func(ctx context.Context, o PageOptions) (*Page[string], error) {
@@ -143,7 +155,7 @@ func TestWalkEnds(t *testing.T) {
 			return tc.fetch(ctx, o)
 		}
 		var last error
-		for _, err := range walk(t.Context(), "list", PageOptions{}, func(s *string) string { return *s }, counted) {
+		for _, err := range walk(t.Context(), "list", tc.opts, func(s *string) string { return *s }, counted) {
 			if last = err; err == nil {
 				n++
 			}

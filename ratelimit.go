@@ -366,7 +366,7 @@ func (w *window) enter(ctx context.Context, caller string, maxWait time.Duration
 	}
 	self := &waiter{caller: caller, ready: make(chan struct{})}
 	place := w.queue.PushBack(self)
-	w.schedule(time.Now())
+	w.dispatch() // the window may have ended just now, and its timer may be late
 	w.mu.Unlock()
 
 	select {

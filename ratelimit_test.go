@@ -533,3 +533,26 @@ func TestWaitText(t *testing.T) {
 		assert.Equal(t, want.hidden, hidden, text)
 	}
 }
+
+// TestGateWakesWhoWaits: a call that arrives after the end of a window, but before the
+// window's timer has run, must not leave those who wait without anybody to wake them.
+func TestGateWakesWhoWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &window{exempt: make(map[string]bool), limit: 1, generation: 1, reset: time.Now().Add(time.Minute)}
+		through := make(chan Pass)
+		wait := func() {
+			pass, err := w.enter(t.Context(), "", 0)
+			assert.NoError(t, err)
+			through <- pass
+		}
+		go wait()
+		synctest.Wait()
+		w.reset = time.Now() // it is over; its timer is late
+		go wait()
+		for range 2 {
+			pass := <-through
+			w.leave("", pass, Sighting{Kind: Free})
+		}
+	})
+}

@@ -86,8 +86,8 @@ type RoleChanges struct {
 
 // roleUsers is a page of the users of a role, which does not say where it begins.
 type roleUsers struct {
-	Users []User `json:"users"`
-	Total int    `json:"total"`
+	Users items[User] `json:"users"`
+	Total int         `json:"total"`
 }
 
 // List returns all roles.

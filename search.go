@@ -118,9 +118,9 @@ func (s *UsersService) Directory(ctx context.Context, in DirectoryOptions, opts 
 	in, e := in.translated(get("directory"))
 	q := in.addTo(query("type", "users", "text", in.Text, "workspace", string(in.Workspace)))
 	answer, err := do[struct {
-		Result []DirectoryUser `json:"result"`
-		Offset int             `json:"offset"`
-		Total  int             `json:"total"`
+		Result items[DirectoryUser] `json:"result"`
+		Offset int                  `json:"offset"`
+		Total  int                  `json:"total"`
 	}](ctx, s.client, e, q, nil, opts)
 	if err != nil {
 		return nil, err

@@ -207,9 +207,9 @@ func (s *UsersService) AllByStatus(ctx context.Context, in ListByStatusOptions, 
 
 // userList is the answer that holds a page of users.
 type userList struct {
-	Users  []User `json:"users"`
-	Offset int    `json:"offset"`
-	Total  int    `json:"total"`
+	Users  items[User] `json:"users"`
+	Offset int         `json:"offset"`
+	Total  int         `json:"total"`
 }
 
 func userID(u *User) string { return u.ID }

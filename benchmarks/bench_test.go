@@ -1,0 +1,198 @@
+package benchmarks
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/rocketchat-go/rocketchat"
+)
+
+// None of the tests is parallel: most count what the whole process allocates.
+
+var address string // of the server that TestMain starts for all
+
+func TestMain(m *testing.M) {
+	ServeIfAsked()
+	var (
+		stop func()
+		err  error
+	)
+	if address, stop, err = Start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	stop()
+	os.Exit(code)
+}
+
+func Benchmark(b *testing.B) {
+	for _, c := range Cases() {
+		b.Run(strings.ReplaceAll(c.Name, " ", "_"), func(b *testing.B) {
+			for _, client := range Clients(address + "/" + c.Mode) {
+				if !c.Takes(client.Name) {
+					continue
+				}
+				b.Run("client="+strings.ReplaceAll(client.Name, " ", "_"), func(b *testing.B) {
+					call := c.Call(client)
+					b.ReportAllocs()
+					if c.Goroutines == 1 {
+						for b.Loop() {
+							if err := call(b.Context()); err != nil {
+								b.Fatal(err)
+							}
+						}
+						return
+					}
+					b.SetParallelism(c.Goroutines)
+					b.RunParallel(func(pb *testing.PB) {
+						for pb.Next() {
+							if err := call(b.Context()); err != nil {
+								b.Error(err)
+								return
+							}
+						}
+					})
+				})
+				client.Close(b.Context())
+			}
+		})
+	}
+}
+
+func TestEveryCaseRuns(t *testing.T) { //nolint:paralleltest // see above
+	for _, c := range Cases() {
+		for _, client := range Clients(address + "/" + c.Mode) {
+			if !c.Takes(client.Name) {
+				continue
+			}
+			if _, err := c.Run(t.Context(), 0, client); err != nil {
+				t.Error(err)
+			}
+			client.Close(t.Context())
+		}
+	}
+}
+
+// TestFrugal compares what calls allocate, which is nearly the same on every machine.
+func TestFrugal(t *testing.T) { //nolint:paralleltest // see above
+	limits := map[string]struct{ bytes, allocs float64 }{
+		"users.info":                 {1, 1},
+		"users.info, chunked":        {1, 1},
+		"users.info, counted":        {1, 1},
+		"users.list of 100":          {0.45, 0.70},
+		"users.list of 100, chunked": {0.45, 0.70},
+		"users.list of 5,000":        {0.60, 0.70},
+		"users.create":               {1.30, 1.15},
+	}
+	for _, c := range Cases() {
+		limit, ok := limits[c.Name]
+		if !ok {
+			continue
+		}
+		library, baseline := usual(t, c, NewLibrary(address+"/"+c.Mode)), usual(t, c, NewBaseline(address+"/"+c.Mode))
+		bytes, allocs := library.BytesPerCall()/baseline.BytesPerCall(), library.AllocsPerCall()/baseline.AllocsPerCall()
+		t.Logf("%s: %.2f x the bytes, %.2f x the allocations", c.Name, bytes, allocs)
+		if bytes > limit.bytes || allocs > limit.allocs {
+			t.Errorf("%s: %.2f x the bytes of %s, where %.2f is the limit, and %.2f x the allocations, where %.2f is",
+				c.Name, bytes, Baseline, limit.bytes, allocs, limit.allocs)
+		}
+	}
+}
+
+// usual is what a number of calls took after the first ones.
+func usual(t *testing.T, c Case, client Client) Result {
+	t.Helper()
+	defer client.Close(t.Context())
+	var sum Result
+	for i := range 60 {
+		r, err := c.Run(t.Context(), 0, client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i >= 10 {
+			sum = sum.Add(r)
+		}
+		if i == 20 && sum.NsPerCall() > 1e7 {
+			break
+		}
+	}
+	return sum
+}
+
+func TestLimited(t *testing.T) { //nolint:paralleltest // see above
+	client := LimitedClients(address, "test")[0]
+	defer client.Close(t.Context())
+	result, err := RunLimited(t.Context(), client, LimitedPaths(address, "test")[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v: %.3f x the minimum", result, result.OverMinimum())
+	if result.Succeeded != LimitedCalls || result.Refused != 0 || result.OverMinimum() > 1.2 {
+		t.Errorf("%+v: %.3f x the minimum", result, result.OverMinimum())
+	}
+}
+
+func TestHeap(t *testing.T) { //nolint:paralleltest // see above
+	library, err := HeapOfPage(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	baseline, err := HeapOfPageBaseline(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("peak %.2f x the users, baseline %.2f", library.PeakOverKept(), baseline.PeakOverKept())
+	if library.Peak > baseline.Peak+baseline.Peak/4 {
+		t.Errorf("peak of %d bytes where %s has %d", library.Peak, Baseline, baseline.Peak)
+	}
+	if _, _, err := HeapOfAll(t.Context(), address, 1_000); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCold(t *testing.T) { //nolint:paralleltest // see above
+	cold, err := MeasureCold(t.Context(), func() Client { return NewLibrary(address + "/plain") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v", cold)
+	if cold.New != 0 || cold.Closed != 0 {
+		t.Errorf("%d goroutines before the first call, %d after Close", cold.New, cold.Closed)
+	}
+}
+
+// TestResultsStay guards the buffers that the library uses again.
+func TestResultsStay(t *testing.T) { //nolint:paralleltest // see above
+	client, err := rocketchat.New(address+"/plain", rocketchat.WithToken(userID, token))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close(t.Context()) }()
+	page := func(offset int) *rocketchat.Page[rocketchat.User] {
+		t.Helper()
+		p, err := client.Users.List(t.Context(), rocketchat.ListOptions{PageOptions: rocketchat.PageOptions{Count: 100, Offset: offset}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	first := page(1)
+	before, err := json.Marshal(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		page(1000 + 100*i)
+	}
+	after, err := json.Marshal(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(before) != string(after) {
+		t.Error("a page has changed after it was returned")
+	}
+}

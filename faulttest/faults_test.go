@@ -1,0 +1,266 @@
+package faulttest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// fault is one way in which an attempt goes wrong.
+type fault struct {
+	name   string
+	weight int // how often it is chosen, compared with the others
+	run    func(*exchange)
+}
+
+// faults are all that the server does to its clients. "Before" and "after" say whether
+// the call was executed.
+func faults() []fault {
+	return []fault{
+		{"connection reset before the request was read", 6, func(x *exchange) { x.reset() }},
+		{"connection reset, read and not executed", 6, func(x *exchange) { x.read(); x.reset() }},
+		{"connection reset, executed", 8, func(x *exchange) { x.execute(); x.reset() }},
+		{"slow body", 4, (*exchange).drip},
+		{"cut body, shorter than announced", 6, (*exchange).short},
+		{"cut body, chunked", 6, (*exchange).unfinished},
+		{"no answer, not executed", 3, func(x *exchange) { x.read(); x.hang() }},
+		{"no answer, executed", 4, func(x *exchange) { x.execute(); x.hang() }},
+		{"executed after the client gave up", 2, (*exchange).late},
+		{"502, 503, 504 before", 6, func(x *exchange) { x.read(); x.page(pick(x.rng, 502, 503, 504)) }},
+		{"502, 503, 504 after", 6, func(x *exchange) { x.execute(); x.page(pick(x.rng, 502, 503, 504)) }},
+		{"500 after", 2, func(x *exchange) { x.execute(); x.page(500) }},
+		{"520, 522, 524 after", 3, func(x *exchange) { x.execute(); x.page(pick(x.rng, 520, 522, 524)) }},
+		{"wrong JSON before", 6, func(x *exchange) { x.read(); x.nonsense() }},
+		{"wrong JSON after", 5, (*exchange).spoilt},
+		{"1 GiB announced", 1, func(x *exchange) { x.huge(true) }},
+		{"1 GiB in chunks", 1, func(x *exchange) { x.huge(false) }},
+		{"half-closed, not executed", 2, func(x *exchange) { x.read(); x.halfClose() }},
+		{"half-closed, executed", 2, func(x *exchange) { x.execute(); x.halfClose() }},
+		{"slow-loris", 1, (*exchange).loris},
+		{"redirect to a log-in page", 2, func(x *exchange) { x.read(); x.redirect() }},
+		{"401 of a proxy", 1, (*exchange).disown},
+		{"answer that repeats secrets", 2, (*exchange).echo},
+		{"answered, then closed", 5, (*exchange).lastWord},
+	}
+}
+
+func pick[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from))] }
+
+// reset breaks the connection so that the client sees a reset, not an end.
+func (x *exchange) reset() {
+	if tcp := x.hijack(); tcp != nil {
+		_ = tcp.SetLinger(0)
+		_ = tcp.Close()
+	}
+}
+
+// drip sends a right answer slowly, but in time.
+func (x *exchange) drip() {
+	rec := x.execute()
+	x.start(rec)
+	body := rec.Body.Bytes()
+	step := max(len(body)/6, 1)
+	for len(body) > 0 {
+		n := min(step, len(body))
+		_, _ = x.w.Write(body[:n])
+		body = body[n:]
+		_ = http.NewResponseController(x.w).Flush()
+		x.wait(x.attempt / 40)
+	}
+}
+
+// short announces more than it sends.
+func (x *exchange) short() {
+	rec := x.execute()
+	rec.Header().Set("Content-Length", strconv.Itoa(rec.Body.Len()+1+x.rng.IntN(100)))
+	x.start(rec)
+	_, _ = x.w.Write(rec.Body.Bytes()[:x.rng.IntN(rec.Body.Len()+1)])
+}
+
+// unfinished breaks off a chunked answer.
+func (x *exchange) unfinished() {
+	rec := x.execute()
+	rec.Header().Del("Content-Length")
+	x.start(rec)
+	_, _ = x.w.Write(rec.Body.Bytes()[:x.rng.IntN(rec.Body.Len()+1)])
+	_ = http.NewResponseController(x.w).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+// hang answers nothing until the client has gone.
+func (x *exchange) hang() {
+	x.wait(10 * x.attempt)
+	panic(http.ErrAbortHandler)
+}
+
+// late executes the call when nobody waits for the answer any more, as a server does
+// that has a queue.
+func (x *exchange) late() {
+	x.read()
+	timer := time.NewTimer(x.attempt + x.attempt/4)
+	defer timer.Stop()
+	<-timer.C
+	x.execute()
+	panic(http.ErrAbortHandler)
+}
+
+// page answers as a proxy does.
+func (x *exchange) page(status int) {
+	x.answer(status, "text/html; charset=utf-8", fmt.Sprintf("<html><head><title>%d</title></head><body>sorry</body></html>", status))
+}
+
+// disown answers 401 although the token is good. The client cannot know that, so the
+// session that it gives up stays open.
+func (x *exchange) disown() {
+	x.read()
+	x.mu.Lock()
+	x.disowned[x.part.call] = true
+	x.mu.Unlock()
+	x.page(http.StatusUnauthorized)
+}
+
+// nonsense is a success that no Rocket.Chat server sends. None of it says "success":
+// true and nothing else wrong, which no client could tell from the truth.
+func (x *exchange) nonsense() {
+	if x.part.op == "logout" { // the right answer to it is empty
+		x.page(http.StatusOK)
+		return
+	}
+	x.answer(http.StatusOK, pick(x.rng, "application/json", "application/json; charset=utf-8", ""), pick(x.rng,
+		``, `{}`, `null`, `[]`, `"ok"`, `42`, `true`, `{"success":"yes"}`, `{"success":true`, `{"success":true,"user":{"_id":"abc"`, `{]`,
+		`{"user":7,"data":[],"users":{},"roles":3,"token":{},"preferences":"no","tokens":{},"customUserStatus":1,"_id":[],"info":0,"status":{},"statuses":{},"items":1}`,
+	))
+}
+
+// spoilt is the right answer, but for its form.
+func (x *exchange) spoilt() {
+	body := x.execute().Body.String()
+	switch x.rng.IntN(4) {
+	case 0:
+		x.answer(http.StatusOK, "application/json", body[:len(body)/2])
+	case 1:
+		x.answer(http.StatusOK, "text/html", body)
+	case 2:
+		x.answer(http.StatusOK, "application/json", body+body)
+	default:
+		x.answer(http.StatusNoContent, "", "")
+	}
+}
+
+// gibibyte is the length of the answers that are too long.
+const gibibyte = 1 << 30
+
+// zeros is what a huge answer consists of.
+var zeros [64 << 10]byte
+
+// huge sends 1 GiB, as far as the client takes it.
+func (x *exchange) huge(announced bool) {
+	if x.rng.IntN(2) == 0 {
+		x.execute()
+	} else {
+		x.read()
+	}
+	x.w.Header().Set("Content-Type", "application/json")
+	if announced {
+		x.w.Header().Set("Content-Length", strconv.Itoa(gibibyte))
+	}
+	for sent := 0; sent < gibibyte; sent += len(zeros) {
+		if _, err := x.w.Write(zeros[:]); err != nil || x.r.Context().Err() != nil {
+			break
+		}
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// halfClose ends the server's side of the connection and leaves the other one open.
+func (x *exchange) halfClose() {
+	tcp := x.hijack()
+	if tcp == nil {
+		return
+	}
+	defer func() { _ = tcp.Close() }()
+	_ = tcp.CloseWrite()
+	_ = tcp.SetReadDeadline(time.Now().Add(2 * x.attempt))
+	_, _ = tcp.Read(make([]byte, 1))
+}
+
+// loris sends a header byte by byte, for longer than the client waits.
+func (x *exchange) loris() {
+	x.read()
+	tcp := x.hijack()
+	if tcp == nil {
+		return
+	}
+	defer func() { _ = tcp.Close() }()
+	end := time.Now().Add(2 * x.attempt)
+	_, err := tcp.Write([]byte("HTTP/1.1 200 OK\r\nX-Slow: "))
+	for err == nil && time.Now().Before(end) {
+		x.pause(x.attempt / 20)
+		_, err = tcp.Write([]byte{'z'})
+	}
+}
+
+// redirect sends the client elsewhere, where its credentials have no business.
+func (x *exchange) redirect() {
+	x.w.Header().Set("Location", "http://127.0.0.1:1/portal?from=proxy")
+	x.page(http.StatusFound)
+}
+
+// echo refuses the call and repeats what was secret in it.
+func (x *exchange) echo() {
+	x.read()
+	x.answer(http.StatusBadRequest, "application/json", fmt.Sprintf(
+		`{"success":false,"error":"bad header %s or %s [error-invalid-params]","errorType":"error-invalid-params"}`,
+		x.r.Header.Get("X-Auth-Token"), x.r.Header.Get("X-2fa-Code")))
+}
+
+// lastWord answers well and closes the connection, which the client takes for one that
+// it can use again.
+func (x *exchange) lastWord() {
+	rec := x.execute()
+	tcp := x.hijack()
+	if tcp == nil {
+		return
+	}
+	defer func() { _ = tcp.Close() }()
+	res := rec.Result()
+	res.ContentLength = int64(rec.Body.Len())
+	res.Header.Set("Connection", "keep-alive")
+	_ = res.Write(tcp)
+}
+
+// refuse answers 429 in one of the forms that there are.
+func (x *exchange) refuse() string {
+	const text = `{"success":false,"error":"Error, too many requests. Please slow down. You must wait %d seconds before trying %s. [error-too-many-requests]"}`
+	x.read()
+	switch n := x.rng.IntN(20); {
+	case n == 0:
+		x.answer(http.StatusTooManyRequests, "application/json", fmt.Sprintf(text, 1, "this endpoint again"))
+		return "429 without headers"
+	case n == 1:
+		x.w.Header().Set("Retry-After", "1")
+		x.answer(http.StatusTooManyRequests, "text/html", "<html>slow down</html>")
+		return "429 of a proxy"
+	case n < 4:
+		x.answer(http.StatusTooManyRequests, "application/json", fmt.Sprintf(text, x.rng.IntN(2), "again"))
+		return "429 of the hidden limiter"
+	}
+	x.w.Header().Set("X-RateLimit-Limit", "10")
+	x.w.Header().Set("X-RateLimit-Remaining", "0")
+	x.w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(time.Now().Add(20*time.Millisecond).UnixMilli(), 10))
+	x.answer(http.StatusTooManyRequests, "application/json", fmt.Sprintf(text, 1, "this endpoint again"))
+	return "429 with headers"
+}
+
+// hijack takes the connection from the HTTP server; nil if it is gone.
+func (x *exchange) hijack() *net.TCPConn {
+	conn, _, err := http.NewResponseController(x.w).Hijack()
+	if err != nil {
+		return nil
+	}
+	tcp, _ := conn.(*net.TCPConn)
+	return tcp
+}
