@@ -67,7 +67,7 @@ func (p RetryPolicy) check(ctx context.Context, res *http.Response, err error) (
 	case ctx.Err() != nil:
 		return false, ended(ctx)
 	case err != nil:
-		if _, refused := errors.AsType[*RateLimitError](err); refused || errors.Is(err, errTooLarge) || isNotSent(err) {
+		if isNotSent(err) || errors.Is(err, errTooLarge) {
 			return false, err
 		}
 		c.failures++
@@ -104,16 +104,14 @@ func gatewayFailed(status int) bool {
 
 // neverSent reports a failure before the first byte of the request left.
 func neverSent(err error) bool {
-	if _, refused := errors.AsType[*RateLimitError](err); refused || isNotSent(err) {
-		return true
-	}
 	if _, badCertificate := errors.AsType[*tls.CertificateVerificationError](err); badCertificate {
 		return true
 	}
 	op, ok := errors.AsType[*net.OpError](err)
-	return ok && (op.Op == "dial" || op.Op == "proxyconnect")
+	return ok && (op.Op == "dial" || op.Op == "proxyconnect") || isNotSent(err)
 }
 
+// isNotSent reports a failure of our own: the gate's, or of the credentials.
 func isNotSent(err error) bool {
 	_, ok := errors.AsType[*notSentError](err)
 	return ok
