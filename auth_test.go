@@ -20,7 +20,7 @@ import (
 
 func loginClient(t *testing.T, srv *rocketchattest.Server, opts ...Option) *Client {
 	t.Helper()
-	c, err := New(srv.URL(), append([]Option{WithTransport(srv), WithLogin("admin", rocketchattest.AdminPassword)}, opts...)...)
+	c, err := New(srv.URL(), append([]Option{WithTransport(srv), WithLogin("admin", NewSecret(rocketchattest.AdminPassword))}, opts...)...)
 	require.NoError(t, err)
 	return c
 }
@@ -65,7 +65,7 @@ func TestLoginAgainAfterTheSessionEnded(t *testing.T) {
 func endSessions(t *testing.T, srv *rocketchattest.Server, username string) {
 	t.Helper()
 	id, token := srv.Login(username)
-	c, err := New(srv.URL(), WithTransport(srv), WithToken(id, Secret(token)))
+	c, err := New(srv.URL(), WithTransport(srv), WithToken(id, NewSecret(token)))
 	require.NoError(t, err)
 	require.NoError(t, exec(t.Context(), c, post("users.logout"), map[string]string{"userId": id}, nil))
 }
@@ -73,7 +73,7 @@ func endSessions(t *testing.T, srv *rocketchattest.Server, username string) {
 func TestLoginIsNoLoop(t *testing.T) {
 	t.Parallel()
 	var logins, calls atomic.Int32
-	c, err := New("https://chat.example.org", WithLogin("u", "p"), WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+	c, err := New("https://chat.example.org", WithLogin("u", NewSecret("p")), WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path == "/api/v1/login" {
 			logins.Add(1)
 			return replyJSON(200, fmt.Sprintf(`{"status":"success","data":{"userId":"u","authToken":"t%d"}}`, logins.Load())), nil
@@ -92,7 +92,7 @@ func TestRefusedLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := rocketchattest.New(rocketchattest.WithLatency(latency))
-		c, err := New(srv.URL(), WithTransport(srv), WithLogin("admin", "wrong-password"))
+		c, err := New(srv.URL(), WithTransport(srv), WithLogin("admin", NewSecret("wrong-password")))
 		require.NoError(t, err)
 		var wg sync.WaitGroup
 		for range 50 {
@@ -136,7 +136,7 @@ func TestLoginOutlivesItsCaller(t *testing.T) {
 func TestTokenIsNeverReplaced(t *testing.T) {
 	t.Parallel()
 	srv := rocketchattest.New()
-	c, err := New(srv.URL(), WithTransport(srv), WithLogin("admin", rocketchattest.AdminPassword), WithToken("admin", "expired"))
+	c, err := New(srv.URL(), WithTransport(srv), WithLogin("admin", NewSecret(rocketchattest.AdminPassword)), WithToken("admin", NewSecret("expired")))
 	require.NoError(t, err)
 	_, err = c.Users.Get(t.Context(), ByUsername("admin"))
 	require.ErrorIs(t, err, ErrUnauthorized)
@@ -152,7 +152,7 @@ func TestNoCredentials(t *testing.T) {
 	_, err = c.Users.Get(t.Context(), ByUsername("admin"))
 	require.ErrorIs(t, err, ErrUnauthorized)
 	assert.Empty(t, srv.Calls(), "nothing is sent")
-	session, err := c.Sessions.Login(t.Context(), "admin", rocketchattest.AdminPassword)
+	session, err := c.Sessions.Login(t.Context(), "admin", NewSecret(rocketchattest.AdminPassword))
 	require.NoError(t, err)
 	assert.Equal(t, "admin", session.Me.Username)
 }
@@ -178,7 +178,7 @@ func TestCloseEndsOnlyItsOwnSession(t *testing.T) {
 	assert.Equal(t, 2, srv.Count("login"), "it does not log in to log out")
 
 	id, token := srv.PersonalAccessToken("admin", "bot", false)
-	bot, err := New(srv.URL(), WithTransport(srv), WithToken(id, Secret(token)))
+	bot, err := New(srv.URL(), WithTransport(srv), WithToken(id, NewSecret(token)))
 	require.NoError(t, err)
 	logouts := srv.Count("logout")
 	require.NoError(t, bot.Close(t.Context()))
@@ -198,15 +198,15 @@ func (p *rotatingProvider) Credentials(_ context.Context, refused Credentials) (
 	switch {
 	case p.closed:
 		return Credentials{}, errors.New("the vault is closed")
-	case refused.Token == "old":
-		p.token = "new"
+	case refused.Token == NewSecret("old"):
+		p.token = NewSecret("new")
 	}
 	return Credentials{UserID: "u", Token: p.token}, nil
 }
 
 func TestCredentialsProvider(t *testing.T) {
 	t.Parallel()
-	p := &rotatingProvider{token: "old"}
+	p := &rotatingProvider{token: NewSecret("old")}
 	c, err := New("https://chat.example.org", WithCredentials(p), WithTransport(serve(func(_ int, r *http.Request) (*http.Response, error) {
 		if r.Header.Get("X-Auth-Token") == "old" {
 			return replyJSON(401, `{"status":"error","message":"You must be logged in to do this."}`), nil
@@ -216,7 +216,7 @@ func TestCredentialsProvider(t *testing.T) {
 	require.NoError(t, err)
 	_, err = c.Users.Get(t.Context(), ByID("a"))
 	require.NoError(t, err)
-	assert.Contains(t, p.asked, Credentials{UserID: "u", Token: "old"})
+	assert.Contains(t, p.asked, Credentials{UserID: "u", Token: NewSecret("old")})
 	p.closed = true
 	_, err = c.Users.Get(t.Context(), ByID("a"))
 	require.ErrorContains(t, err, "the vault is closed")
@@ -226,7 +226,7 @@ func TestCredentialsProvider(t *testing.T) {
 // lost was not sent, so nothing about it is unknown.
 func TestLostLoginIsNotTheCallsDoubt(t *testing.T) {
 	t.Parallel()
-	c, err := New("https://chat.example.org", WithLogin("ann", "the-password"),
+	c, err := New("https://chat.example.org", WithLogin("ann", NewSecret("the-password")),
 		WithTransport(serve(func(_ int, r *http.Request) (*http.Response, error) {
 			assert.Equal(t, "/api/v1/login", r.URL.Path)
 			return nil, io.ErrUnexpectedEOF
@@ -236,6 +236,6 @@ func TestLostLoginIsNotTheCallsDoubt(t *testing.T) {
 	require.ErrorIs(t, err, ErrUnreachable)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.NotErrorIs(t, err, ErrOutcomeUnknown)
-	_, err = c.Sessions.Login(t.Context(), "ann", "the-password")
+	_, err = c.Sessions.Login(t.Context(), "ann", NewSecret("the-password"))
 	require.ErrorIs(t, err, ErrOutcomeUnknown, "of the log-in itself it is")
 }

@@ -148,7 +148,7 @@ func TestAvatarUploadRepeated(t *testing.T) {
 		}
 		return readAnswer(t, "users.setAvatar", "ok").response(), nil
 	})
-	client, err := New("https://chat.example.org", WithTransport(mock), WithToken("u", "t"), WithRetry(RetryPolicy{MaxAttempts: 2}))
+	client, err := New("https://chat.example.org", WithTransport(mock), WithToken("u", NewSecret("t")), WithRetry(RetryPolicy{MaxAttempts: 2}))
 	require.NoError(t, err)
 	require.NoError(t, client.Avatars.Upload(t.Context(), AvatarUpload{Image: tinyPicture()}))
 	require.Len(t, bodies, 2)
@@ -203,7 +203,7 @@ func TestAvatarImage(t *testing.T) {
 		cookie     string
 		want       error
 	}{
-		{"with credentials", "image/png", http.StatusOK, []Option{WithToken("ann", "to;ken")}, "rc_uid=ann; rc_token=to%3Bken", nil},
+		{"with credentials", "image/png", http.StatusOK, []Option{WithToken("ann", NewSecret("to;ken"))}, "rc_uid=ann; rc_token=to%3Bken", nil},
 		{"without credentials", "image/png", http.StatusOK, nil, "", nil},
 		{"unknown", "text/plain", http.StatusNotFound, nil, "", ErrNotFound},
 		{"blocked", "text/plain", http.StatusForbidden, nil, "", ErrForbidden},

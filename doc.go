@@ -22,9 +22,9 @@
 // [CredentialsProvider], for tokens that something else rotates. [Client.With] derives
 // a client for another account.
 //
-// Passwords, tokens and codes have the type [Secret], which shows as [redacted]
-// wherever it is printed, logged or encoded. Credentials go to the server's address
-// alone: redirects are not followed.
+// Passwords, tokens and codes have the type [Secret], made by [NewSecret], which shows
+// as [redacted] wherever it is printed, logged or encoded. Credentials go to the
+// server's address alone: redirects are not followed.
 //
 // # Errors
 //
@@ -102,7 +102,7 @@
 //	server := rocketchattest.New()
 //	userID, token := server.Login("admin")
 //	client, err := rocketchat.New(server.URL(), rocketchat.WithTransport(server),
-//		rocketchat.WithToken(userID, rocketchat.Secret(token)))
+//		rocketchat.WithToken(userID, rocketchat.NewSecret(token)))
 //
 // # Units
 //

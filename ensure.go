@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strings"
 )
 
 // CreatedUser is an account that is there now.
@@ -78,15 +77,7 @@ func (s *UsersService) existing(ctx context.Context, in UserCreate, opts []CallO
 
 // describes reports whether user is the account that in asks for, and no stranger's.
 func (in UserCreate) describes(user *User) bool {
-	if user.Username != in.Username {
-		return false
-	}
-	for _, email := range user.Emails {
-		if strings.EqualFold(email.Address, in.Email) {
-			return true
-		}
-	}
-	return false
+	return user.Username == in.Username && user.hasEmail(in.Email)
 }
 
 // recovered makes the best of a failed users.create: an account that was made although

@@ -15,7 +15,7 @@ import (
 )
 
 func ann() UserCreate {
-	return UserCreate{Username: "ann", Name: "Ann", Email: "ann@example.com", Password: "Ann-Passw0rd!"}
+	return UserCreate{Username: "ann", Name: "Ann", Email: "ann@example.com", Password: NewSecret("Ann-Passw0rd!")}
 }
 
 // losing loses the answers to the first n requests of a path: what is done before is
@@ -185,7 +185,7 @@ func TestRotate(t *testing.T) {
 	t.Parallel()
 	srv := rocketchattest.New()
 	id, token := srv.PersonalAccessToken("admin", "backup", true)
-	bot, err := New(srv.URL(), WithTransport(srv), WithToken(id, Secret(token)))
+	bot, err := New(srv.URL(), WithTransport(srv), WithToken(id, NewSecret(token)))
 	require.NoError(t, err)
 	fresh, err := bot.Tokens.Rotate(t.Context(), "backup", RotateOptions{})
 	require.NoError(t, err)
@@ -218,7 +218,7 @@ func TestRotateKeepsOneThatWorks(t *testing.T) {
 			c := adminClient(t, srv, WithTransport(losing(srv, 9, op, false)))
 			fresh, err := c.Tokens.Rotate(t.Context(), "backup", RotateOptions{})
 			require.Error(t, err, op)
-			old, newErr := New(srv.URL(), WithTransport(srv), WithToken(id, Secret(token)))
+			old, newErr := New(srv.URL(), WithTransport(srv), WithToken(id, NewSecret(token)))
 			require.NoError(t, newErr)
 			_, err = old.Me.Get(t.Context())
 			require.NoError(t, err, "the old token works when %s fails", op)
@@ -253,11 +253,11 @@ func TestRotateHasTheTokenKept(t *testing.T) {
 	_, err := c.Tokens.Rotate(t.Context(), "backup", RotateOptions{Keep: func(fresh *RotatedToken) error {
 		lost = fresh.Token
 		assert.True(t, works(lost))
-		assert.True(t, works(Secret(token)), "the old one is not gone yet")
+		assert.True(t, works(NewSecret(token)), "the old one is not gone yet")
 		return full
 	}})
 	require.ErrorIs(t, err, full)
-	assert.True(t, works(Secret(token)))
+	assert.True(t, works(NewSecret(token)))
 	assert.False(t, works(lost), "what nobody keeps is revoked")
 
 	// The context ends when the new token is there: it is revoked all the same.
@@ -308,7 +308,7 @@ func TestEnsureKeepsTheDoubt(t *testing.T) {
 		}
 		return replyJSON(400, `{"success":false,"error":"Not allowed [error-not-allowed]","errorType":"error-not-allowed"}`), nil
 	}))
-	_, err := c.Users.Ensure(t.Context(), UserCreate{Username: "ann", Name: "Ann", Email: "ann@example.org", Password: "the-password"})
+	_, err := c.Users.Ensure(t.Context(), UserCreate{Username: "ann", Name: "Ann", Email: "ann@example.org", Password: NewSecret("the-password")})
 	require.ErrorIs(t, err, ErrForbidden)
 	require.ErrorIs(t, err, ErrOutcomeUnknown)
 }

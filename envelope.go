@@ -273,8 +273,8 @@ func cutSuffix(text string) (rest, code string) {
 // withoutSecrets guards against a server that repeats what it was sent.
 func (c *call) withoutSecrets(text string) string {
 	for _, s := range []Secret{c.credentials.Token, c.code} {
-		if len(s) > 5 {
-			text = strings.ReplaceAll(text, string(s), redacted)
+		if secret := s.Reveal(); len(secret) > 5 {
+			text = strings.ReplaceAll(text, secret, redacted)
 		}
 	}
 	return text

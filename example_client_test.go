@@ -11,7 +11,7 @@ import (
 
 func ExampleNew() {
 	client, err := rocketchat.New("https://chat.example.org",
-		rocketchat.WithToken("aobEdbYhXfu5hkeqG", "9HqLlyZOugoStsXCUfD"),
+		rocketchat.WithToken("aobEdbYhXfu5hkeqG", rocketchat.NewSecret("9HqLlyZOugoStsXCUfD")),
 		rocketchat.WithUserAgent("staff-sync/1.4"))
 	if err != nil {
 		log.Fatal(err)
@@ -42,7 +42,7 @@ func ExampleClient_With() {
 	ctx := context.Background()
 
 	userID, token := server.Login("ann")
-	ann, err := admin.With(rocketchat.WithToken(userID, rocketchat.Secret(token)))
+	ann, err := admin.With(rocketchat.WithToken(userID, rocketchat.NewSecret(token)))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func ExampleClient_Close() {
 	ctx := context.Background()
 
 	client, err := rocketchat.New(server.URL(), rocketchat.WithTransport(server),
-		rocketchat.WithLogin("ann", "Ann-Passw0rd-1"))
+		rocketchat.WithLogin("ann", rocketchat.NewSecret("Ann-Passw0rd-1")))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func ExampleClient_RateLimit_exempt() {
 
 // A Secret shows itself nowhere. Reveal is the one way to its text.
 func ExampleSecret() {
-	password := rocketchat.Secret("correct horse")
+	password := rocketchat.NewSecret("correct horse")
 
 	fmt.Println(password)
 	fmt.Printf("%q %+v\n", password, struct{ Password rocketchat.Secret }{password})

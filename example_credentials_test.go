@@ -35,7 +35,7 @@ func ExampleWithCredentials() {
 	secrets := &vault{read: func() rocketchat.Credentials {
 		reads++
 		userID, token := server.PersonalAccessToken("admin", "nightly", false)
-		return rocketchat.Credentials{UserID: userID, Token: rocketchat.Secret(token)}
+		return rocketchat.Credentials{UserID: userID, Token: rocketchat.NewSecret(token)}
 	}}
 	client, err := rocketchat.New(server.URL(), rocketchat.WithTransport(server), rocketchat.WithCredentials(secrets))
 	if err != nil {

@@ -34,7 +34,7 @@ func ExampleClass() {
 func ExampleCode() {
 	client, _ := demo()
 	_, err := client.Users.Create(context.Background(), rocketchat.UserCreate{
-		Username: "ann", Email: "another@example.org", Name: "Ann", Password: "secret",
+		Username: "ann", Email: "another@example.org", Name: "Ann", Password: rocketchat.NewSecret("secret"),
 	})
 	fmt.Println(errors.Is(err, rocketchat.ErrTaken))
 	fmt.Println(errors.Is(err, rocketchat.Code("error-field-unavailable")))
@@ -135,7 +135,7 @@ func ExamplePasswordPolicyError() {
 		rocketchattest.WithSetting("Accounts_Password_Policy_MinLength", 12))
 
 	_, err := client.Users.Register(context.Background(), rocketchat.UserRegister{
-		Username: "carol", Name: "Carol", Email: "carol@example.org", Password: "secret",
+		Username: "carol", Name: "Carol", Email: "carol@example.org", Password: rocketchat.NewSecret("secret"),
 	})
 	if policy, ok := errors.AsType[*rocketchat.PasswordPolicyError](err); ok {
 		for _, v := range policy.Violations {

@@ -47,13 +47,13 @@ func ExampleMeService_Update_password() {
 	ctx := context.Background()
 
 	_, err := client.Me.Update(ctx, rocketchat.MeUpdate{
-		CurrentPassword: new(rocketchat.Secret("Ann-Passw0rd-1")),
-		NewPassword:     new(rocketchat.Secret("Ann-Passw0rd-2")),
+		CurrentPassword: new(rocketchat.NewSecret("Ann-Passw0rd-1")),
+		NewPassword:     new(rocketchat.NewSecret("Ann-Passw0rd-2")),
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, err = client.Sessions.Login(ctx, "ann", "Ann-Passw0rd-2")
+	_, err = client.Sessions.Login(ctx, "ann", rocketchat.NewSecret("Ann-Passw0rd-2"))
 	fmt.Println(err)
 	// Output:
 	// <nil>
@@ -65,11 +65,11 @@ func ExampleMeService_Delete() {
 	client := actFor("ann", server)
 	ctx := context.Background()
 
-	err := client.Me.Delete(ctx, "Ann-Passw0rd-1", rocketchat.DeleteOptions{})
+	err := client.Me.Delete(ctx, rocketchat.NewSecret("Ann-Passw0rd-1"), rocketchat.DeleteOptions{})
 	fmt.Println("forbidden:", errors.Is(err, rocketchat.ErrForbidden))
 
 	server.Set("Accounts_AllowDeleteOwnAccount", true)
-	err = client.Me.Delete(ctx, "Ann-Passw0rd-1", rocketchat.DeleteOptions{})
+	err = client.Me.Delete(ctx, rocketchat.NewSecret("Ann-Passw0rd-1"), rocketchat.DeleteOptions{})
 	fmt.Println(err)
 	// Output:
 	// forbidden: true

@@ -22,7 +22,7 @@ func ExampleWithLogin() {
 	ctx := context.Background()
 
 	client, err := rocketchat.New(server.URL(), rocketchat.WithTransport(server),
-		rocketchat.WithLogin("ann@example.org", "Ann-Passw0rd-1"))
+		rocketchat.WithLogin("ann@example.org", rocketchat.NewSecret("Ann-Passw0rd-1")))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func Example() {
 
 	client, err := rocketchat.New(server.URL(),
 		rocketchat.WithTransport(server),
-		rocketchat.WithToken(userID, rocketchat.Secret(token)))
+		rocketchat.WithToken(userID, rocketchat.NewSecret(token)))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func actFor(username string, server *rocketchattest.Server, opts ...rocketchat.O
 	userID, token := server.Login(username)
 	opts = append([]rocketchat.Option{
 		rocketchat.WithTransport(server), // in place of the network
-		rocketchat.WithToken(userID, rocketchat.Secret(token)),
+		rocketchat.WithToken(userID, rocketchat.NewSecret(token)),
 	}, opts...)
 	client, err := rocketchat.New(server.URL(), opts...)
 	if err != nil {

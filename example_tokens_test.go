@@ -77,7 +77,7 @@ func ExampleTokensService_Regenerate() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(token != "")
+	fmt.Println(!token.IsZero())
 	// Output:
 	// true
 }
@@ -105,10 +105,10 @@ func ExampleSessionsService_Login() {
 	}
 	ctx := context.Background()
 
-	_, err = client.Sessions.Login(ctx, "ann", "wrong")
+	_, err = client.Sessions.Login(ctx, "ann", rocketchat.NewSecret("wrong"))
 	fmt.Println("wrong password:", errors.Is(err, rocketchat.ErrUnauthorized))
 
-	session, err := client.Sessions.Login(ctx, "ann", "Ann-Passw0rd-1")
+	session, err := client.Sessions.Login(ctx, "ann", rocketchat.NewSecret("Ann-Passw0rd-1"))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func ExampleSessionsService_Resume() {
 	client, server := demo()
 	_, token := server.Login("ann")
 
-	session, err := client.Sessions.Resume(context.Background(), rocketchat.Secret(token))
+	session, err := client.Sessions.Resume(context.Background(), rocketchat.NewSecret(token))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func ExampleSessionsService_CreateToken() {
 		rocketchattest.WithEnv("CREATE_TOKENS_FOR_USERS_SECRET", "from the environment"))
 	ctx := context.Background()
 
-	session, err := client.Sessions.CreateToken(ctx, "ann-id", rocketchat.CreateTokenOptions{Secret: "from the environment"})
+	session, err := client.Sessions.CreateToken(ctx, "ann-id", rocketchat.CreateTokenOptions{Secret: rocketchat.NewSecret("from the environment")})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func ExampleSessionsService_RedeemLoginCode() {
 	client, server := demo(rocketchattest.WithVersion("8.7.1"))
 	code := server.LoginCode("ann")
 
-	session, err := client.Sessions.RedeemLoginCode(context.Background(), rocketchat.Secret(code))
+	session, err := client.Sessions.RedeemLoginCode(context.Background(), rocketchat.NewSecret(code))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func ExampleSessionsService_VerifyChallenge() {
 		log.Fatal(err)
 	}
 	mails := server.Mails()
-	code := rocketchat.Secret(mails[len(mails)-1].Code)
+	code := rocketchat.NewSecret(mails[len(mails)-1].Code)
 	session, err := client.Sessions.VerifyChallenge(ctx, challenge, code)
 	if err != nil {
 		log.Fatal(err)

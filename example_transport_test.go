@@ -37,7 +37,7 @@ func ExampleWithTransport() {
 
 	client, err := rocketchat.New(server.URL(),
 		rocketchat.WithTransport(tagged{server, "X-Gateway-Tenant", "staff"}),
-		rocketchat.WithToken(userID, rocketchat.Secret(token)))
+		rocketchat.WithToken(userID, rocketchat.NewSecret(token)))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 func ExampleAnswerWithPassword() {
 	_, server := demo(rocketchattest.WithSecondFactor())
 	client := actFor("admin", server,
-		rocketchat.WithTwoFactor(rocketchat.AnswerWithPassword(rocketchattest.AdminPassword)))
+		rocketchat.WithTwoFactor(rocketchat.AnswerWithPassword(rocketchat.NewSecret(rocketchattest.AdminPassword))))
 
 	user, err := client.Users.Update(context.Background(), "ann-id", rocketchat.UserUpdate{Name: new("Ann Leigh")})
 	if err != nil {
@@ -42,11 +42,11 @@ func ExampleWithTwoFactor() {
 		fmt.Println(ch.Op, "wants a code by", string(ch.Method))
 		if !ch.CodeGenerated {
 			if err := ch.SendEmailCode(ctx); err != nil {
-				return "", err
+				return rocketchat.Secret{}, err
 			}
 		}
 		mails := server.Mails()
-		return rocketchat.Secret(mails[len(mails)-1].Code), nil
+		return rocketchat.NewSecret(mails[len(mails)-1].Code), nil
 	}
 	client := actFor("carol", server, rocketchat.WithTwoFactor(fromMail))
 
@@ -71,9 +71,9 @@ func ExampleWithTwoFactor_totp() {
 		log.Fatal(err)
 	}
 	client, err := rocketchat.New(server.URL(), rocketchat.WithTransport(server),
-		rocketchat.WithLogin("robot", "Robot-Passw0rd-1"),
+		rocketchat.WithLogin("robot", rocketchat.NewSecret("Robot-Passw0rd-1")),
 		rocketchat.WithTwoFactor(func(context.Context, rocketchat.TwoFactorChallenge) (rocketchat.Secret, error) {
-			return rocketchat.Secret(rocketchattest.TOTPCode(secret, time.Now())), nil
+			return rocketchat.NewSecret(rocketchattest.TOTPCode(secret, time.Now())), nil
 		}))
 	if err != nil {
 		log.Fatal(err)
@@ -106,7 +106,7 @@ func ExampleTwoFactorCode() {
 
 	_, err := client.Users.Update(context.Background(), "ann-id",
 		rocketchat.UserUpdate{Bio: new("Likes lists."), Nickname: new("")},
-		rocketchat.TwoFactorCode(rocketchat.TwoFactorPassword, rocketchattest.AdminPassword))
+		rocketchat.TwoFactorCode(rocketchat.TwoFactorPassword, rocketchat.NewSecret(rocketchattest.AdminPassword)))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func ExampleTwoFactorService_EnableTOTP() {
 		log.Fatal(err)
 	}
 	typed := rocketchattest.TOTPCode(setup.Secret.Reveal(), time.Now())
-	backup, err := client.TwoFactor.ValidateTOTP(ctx, rocketchat.Secret(typed))
+	backup, err := client.TwoFactor.ValidateTOTP(ctx, rocketchat.NewSecret(typed))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -162,9 +162,9 @@ func ExampleTwoFactorService_DisableTOTP() {
 	client := actFor("robot", server)
 	ctx := context.Background()
 
-	err := client.TwoFactor.DisableTOTP(ctx, "not a code")
+	err := client.TwoFactor.DisableTOTP(ctx, rocketchat.NewSecret("not a code"))
 	fmt.Println(errors.Is(err, rocketchat.ErrTOTPInvalid))
-	err = client.TwoFactor.DisableTOTP(ctx, rocketchat.Secret(rocketchattest.TOTPCode(secret, time.Now())))
+	err = client.TwoFactor.DisableTOTP(ctx, rocketchat.NewSecret(rocketchattest.TOTPCode(secret, time.Now())))
 	fmt.Println(err)
 	// Output:
 	// true
@@ -179,7 +179,7 @@ func ExampleTwoFactorService_RegenerateTOTPCodes() {
 	}
 	client := actFor("robot", server)
 
-	code := rocketchat.Secret(rocketchattest.TOTPCode(secret, time.Now()))
+	code := rocketchat.NewSecret(rocketchattest.TOTPCode(secret, time.Now()))
 	backup, err := client.TwoFactor.RegenerateTOTPCodes(context.Background(), code)
 	if err != nil {
 		log.Fatal(err)
@@ -247,7 +247,7 @@ func ExampleTwoFactorService_ResetTOTP() {
 	}); err != nil {
 		log.Fatal(err)
 	}
-	client := actFor("admin", server, rocketchat.WithTwoFactor(rocketchat.AnswerWithPassword(rocketchattest.AdminPassword)))
+	client := actFor("admin", server, rocketchat.WithTwoFactor(rocketchat.AnswerWithPassword(rocketchat.NewSecret(rocketchattest.AdminPassword))))
 
 	if err := client.TwoFactor.ResetTOTP(context.Background(), rocketchat.ByUsername("carol")); err != nil {
 		log.Fatal(err)

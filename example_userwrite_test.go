@@ -19,7 +19,7 @@ func ExampleUsersService_Create() {
 		Username: "carol",
 		Name:     "Carol King",
 		Email:    "carol@example.org",
-		Password: "Carol-Passw0rd-1",
+		Password: rocketchat.NewSecret("Carol-Passw0rd-1"),
 		Roles:    []string{"user"},
 		Verified: new(true), // optional fields are pointers: new takes a value
 	})
@@ -34,7 +34,7 @@ func ExampleUsersService_Create() {
 func ExampleUsersService_Create_taken() {
 	client, _ := demo()
 	_, err := client.Users.Create(context.Background(), rocketchat.UserCreate{
-		Username: "carol", Name: "Carol King", Email: "ann@example.org", Password: "Carol-Passw0rd-1",
+		Username: "carol", Name: "Carol King", Email: "ann@example.org", Password: rocketchat.NewSecret("Carol-Passw0rd-1"),
 	})
 	fmt.Println(errors.Is(err, rocketchat.ErrTaken))
 	fmt.Println(err)
@@ -56,7 +56,7 @@ func ExampleUsersService_Create_lostAnswer() {
 	}
 	client, server := demo(rocketchattest.WithMiddleware(lose))
 	user, err := client.Users.Create(context.Background(), rocketchat.UserCreate{
-		Username: "carol", Name: "Carol King", Email: "carol@example.org", Password: "Carol-Passw0rd-1",
+		Username: "carol", Name: "Carol King", Email: "carol@example.org", Password: rocketchat.NewSecret("Carol-Passw0rd-1"),
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -72,7 +72,7 @@ func ExampleUsersService_Ensure() {
 	client, _ := demo()
 	for range 2 {
 		user, err := client.Users.Ensure(context.Background(), rocketchat.UserCreate{
-			Username: "carol", Name: "Carol King", Email: "carol@example.org", Password: "Carol-Passw0rd-1",
+			Username: "carol", Name: "Carol King", Email: "carol@example.org", Password: rocketchat.NewSecret("Carol-Passw0rd-1"),
 		})
 		if err != nil {
 			log.Fatal(err)
@@ -207,7 +207,7 @@ func ExampleUsersService_Register() {
 		log.Fatal(err)
 	}
 	user, err := client.Users.Register(context.Background(), rocketchat.UserRegister{
-		Username: "carol", Name: "Carol King", Email: "carol@example.org", Password: "Carol-Passw0rd-1",
+		Username: "carol", Name: "Carol King", Email: "carol@example.org", Password: rocketchat.NewSecret("Carol-Passw0rd-1"),
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -252,7 +252,7 @@ func ExampleUsersService_VerifyEmail() {
 		log.Fatal(err)
 	}
 	mails := server.Mails()
-	if err := client.Users.VerifyEmail(ctx, rocketchat.Secret(mails[len(mails)-1].Token)); err != nil {
+	if err := client.Users.VerifyEmail(ctx, rocketchat.NewSecret(mails[len(mails)-1].Token)); err != nil {
 		log.Fatal(err)
 	}
 	user, _ := server.User("carol")

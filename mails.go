@@ -49,7 +49,7 @@ func (s *UsersService) SendConfirmationEmail(ctx context.Context, email string, 
 // A lost answer is not repeated: the token works once. Errors: [ErrInvalid] for a
 // wrong or old token; [ErrEndpointUnknown].
 func (s *UsersService) VerifyEmail(ctx context.Context, token Secret, opts ...CallOption) error {
-	e := post("users.verifyEmail").public().since("8.7.0").require(token != "", "token", "must not be empty")
+	e := post("users.verifyEmail").public().since("8.7.0").require(!token.IsZero(), "token", "must not be empty")
 	return exec(ctx, s.client, e, struct {
 		Token Secret `json:"token"`
 	}{token}, opts)

@@ -23,7 +23,7 @@ func mailsWire() []wireRow {
 			return nil, c.Users.SendConfirmationEmail(ctx, address)
 		}, nil},
 		{"users.verifyEmail", "plain", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.Users.VerifyEmail(ctx, "mailed-token")
+			return nil, c.Users.VerifyEmail(ctx, NewSecret("mailed-token"))
 		}, nil},
 	}
 }
@@ -34,7 +34,7 @@ func TestMailsRefuse(t *testing.T) {
 		{"forgot", "email", func(ctx context.Context, c *Client) error { return c.Users.ForgotPassword(ctx, "") }},
 		{"welcome", "email", func(ctx context.Context, c *Client) error { return c.Users.SendWelcomeEmail(ctx, "") }},
 		{"confirmation", "email", func(ctx context.Context, c *Client) error { return c.Users.SendConfirmationEmail(ctx, "") }},
-		{"verify", "token", func(ctx context.Context, c *Client) error { return c.Users.VerifyEmail(ctx, "") }},
+		{"verify", "token", func(ctx context.Context, c *Client) error { return c.Users.VerifyEmail(ctx, Secret{}) }},
 	})
 }
 

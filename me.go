@@ -82,8 +82,8 @@ func (s *MeService) Update(ctx context.Context, in MeUpdate, opts ...CallOption)
 	e := post("users.updateOwnBasicInfo").since("0.62.2").yields("user").
 		require(!in.empty(), "MeUpdate", "must name what to change").
 		require(in.StatusType == nil || in.StatusType.known(), "StatusType", statusWords).
-		require(in.CurrentPassword == nil || *in.CurrentPassword != "", "CurrentPassword", "must not be empty").
-		require(in.NewPassword == nil || *in.NewPassword != "", "NewPassword", "must not be empty")
+		require(in.CurrentPassword == nil || !in.CurrentPassword.IsZero(), "CurrentPassword", "must not be empty").
+		require(in.NewPassword == nil || !in.NewPassword.IsZero(), "NewPassword", "must not be empty")
 	if in.NewPassword == nil {
 		e = e.repeatable()
 	}
@@ -112,7 +112,7 @@ func (u MeUpdate) empty() bool {
 // [ErrOutcomeUnknown], [ErrUnauthorized] on the next call says that it happened.
 // Errors: [ErrForbidden], [ErrLastOwner], [ErrInvalid] for a wrong password.
 func (s *MeService) Delete(ctx context.Context, password Secret, in DeleteOptions, opts ...CallOption) error {
-	e := post("users.deleteOwnAccount").since("0.67.0").require(password != "", "password", "must not be empty")
+	e := post("users.deleteOwnAccount").since("0.67.0").require(!password.IsZero(), "password", "must not be empty")
 	return exec(ctx, s.client, e, struct {
 		Password Secret `json:"password"`
 		DeleteOptions

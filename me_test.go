@@ -60,14 +60,14 @@ func meWire() []wireRow {
 		{update, "all", change(MeUpdate{
 			Name: new("Alice M. Meyer"), Username: new("alice.m"), Nickname: new("ali"), Bio: new("Platform team"),
 			Email: new("alice.meyer@example.org"), StatusType: new(StatusAway), StatusText: new("lunch"),
-			CurrentPassword: new(Secret("Secret-alice-1")), NewPassword: new(Secret("Secret-alice-2")),
+			CurrentPassword: new(NewSecret("Secret-alice-1")), NewPassword: new(NewSecret("Secret-alice-2")),
 			CustomFields: map[string]any{"department": "Research", "badge": nil},
 		}), changed},
 		{remove, "plain", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.Me.Delete(ctx, "Secret-alice-2", DeleteOptions{})
+			return nil, c.Me.Delete(ctx, NewSecret("Secret-alice-2"), DeleteOptions{})
 		}, nil},
 		{remove, "all", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.Me.Delete(ctx, "Secret-alice-2", DeleteOptions{ConfirmRelinquish: true})
+			return nil, c.Me.Delete(ctx, NewSecret("Secret-alice-2"), DeleteOptions{ConfirmRelinquish: true})
 		}, nil},
 		{download, "plain", func(ctx context.Context, c *Client) (any, error) {
 			return c.Me.RequestDataDownload(ctx, false)
@@ -107,12 +107,12 @@ func TestMeRefuses(t *testing.T) {
 	}
 	testRefused(t, []refusedRow{
 		{"no change", "MeUpdate", update(MeUpdate{})},
-		{"a password that proves no change", "MeUpdate", update(MeUpdate{CurrentPassword: new(Secret("p"))})},
-		{"no current password", "CurrentPassword", update(MeUpdate{Name: new("A"), CurrentPassword: new(Secret(""))})},
-		{"no new password", "NewPassword", update(MeUpdate{NewPassword: new(Secret(""))})},
+		{"a password that proves no change", "MeUpdate", update(MeUpdate{CurrentPassword: new(NewSecret("p"))})},
+		{"no current password", "CurrentPassword", update(MeUpdate{Name: new("A"), CurrentPassword: new(NewSecret(""))})},
+		{"no new password", "NewPassword", update(MeUpdate{NewPassword: new(NewSecret(""))})},
 		{"unknown status", "StatusType", update(MeUpdate{StatusType: new(UserStatus("asleep"))})},
 		{"delete without a password", "password", func(ctx context.Context, c *Client) error {
-			return c.Me.Delete(ctx, "", DeleteOptions{})
+			return c.Me.Delete(ctx, Secret{}, DeleteOptions{})
 		}},
 	})
 }
@@ -120,7 +120,7 @@ func TestMeRefuses(t *testing.T) {
 func TestMeWithoutASession(t *testing.T) {
 	t.Parallel()
 	mock := routes(t, map[string]string{"GET /api/v1/me": "me/unauthorized"})
-	client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", "token"))
+	client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", NewSecret("token")))
 	require.NoError(t, err)
 	me, err := client.Me.Get(t.Context())
 	require.ErrorIs(t, err, ErrUnauthorized)
@@ -132,7 +132,7 @@ func TestWhatIsRepeated(t *testing.T) {
 	t.Parallel()
 	e := func(in MeUpdate) error {
 		mock := httpmock.NewMockTransport() // every call fails
-		client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", "token"),
+		client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", NewSecret("token")),
 			WithRetry(RetryPolicy{MaxAttempts: 2}))
 		require.NoError(t, err)
 		_, err = client.Me.Update(t.Context(), in)
@@ -141,7 +141,7 @@ func TestWhatIsRepeated(t *testing.T) {
 	var failed *Error
 	require.ErrorAs(t, e(MeUpdate{Name: new("Alice")}), &failed)
 	assert.Equal(t, 2, failed.Attempts)
-	require.ErrorAs(t, e(MeUpdate{NewPassword: new(Secret("Secret-alice-2"))}), &failed)
+	require.ErrorAs(t, e(MeUpdate{NewPassword: new(NewSecret("Secret-alice-2"))}), &failed)
 	assert.Equal(t, 1, failed.Attempts)
 	assert.True(t, failed.OutcomeUnknown)
 }

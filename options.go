@@ -54,7 +54,7 @@ func WithToken(userID string, token Secret) Option {
 		switch {
 		case userID == "":
 			return invalid("", "userID", "must not be empty")
-		case token == "":
+		case token.IsZero():
 			return invalid("", "token", "must not be empty")
 		}
 		c.login = nil
@@ -74,7 +74,7 @@ func WithLogin(user string, password Secret) Option {
 		switch {
 		case user == "":
 			return invalid("", "user", "must not be empty")
-		case password == "":
+		case password.IsZero():
 			return invalid("", "password", "must not be empty")
 		}
 		c.login = &login{user: user, password: password}

@@ -444,7 +444,7 @@ func (w *window) settle(caller string, p Pass, seen Sighting) {
 		}
 	case Nothing:
 	case Free:
-		w.exempt[caller] = true
+		w.free(caller)
 	case Counted:
 		delete(w.exempt, caller)
 		w.learn(now, seen)
@@ -486,23 +486,35 @@ func (w *window) refuse(now time.Time, seen Sighting) {
 // dispatch lets through those who wait, in order of arrival, as far as it goes.
 func (w *window) dispatch() {
 	now := time.Now()
+	for place := w.queue.Front(); place != nil; place = w.queue.Front() {
+		pass, ok := w.admit(now)
+		if !ok {
+			break
+		}
+		w.let(place, pass)
+	}
+	w.schedule(now)
+}
+
+// free lets through all calls of a caller whose calls are not counted.
+func (w *window) free(caller string) {
+	if w.exempt[caller] {
+		return
+	}
+	w.exempt[caller] = true
 	for place := w.queue.Front(); place != nil; {
 		next := place.Next()
-		waiting := place.Value.(*waiter) //nolint:forcetypeassert // the list holds nothing else
-		pass, ok := Pass{}, w.exempt[waiting.caller]
-		if !ok {
-			if pass, ok = w.admit(now); !ok && len(w.exempt) == 0 {
-				break
-			}
-		}
-		if ok {
-			waiting.pass = pass
-			w.queue.Remove(place)
-			close(waiting.ready)
+		if place.Value.(*waiter).caller == caller { //nolint:forcetypeassert // the list holds nothing else
+			w.let(place, Pass{})
 		}
 		place = next
 	}
-	w.schedule(now)
+}
+
+func (w *window) let(place *list.Element, pass Pass) {
+	waiting := w.queue.Remove(place).(*waiter) //nolint:forcetypeassert // the list holds nothing else
+	waiting.pass = pass
+	close(waiting.ready)
 }
 
 // schedule sets the timer for those who wait for the next window.

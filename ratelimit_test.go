@@ -28,7 +28,7 @@ func ordinaryClient(t *testing.T, srv *rocketchattest.Server, opts ...Option) *C
 	_, err := srv.AddUser(rocketchattest.User{Username: "ordinary"})
 	require.NoError(t, err)
 	id, token := srv.Login("ordinary")
-	c, err := New(srv.URL(), append([]Option{WithTransport(srv), WithToken(id, Secret(token))}, opts...)...)
+	c, err := New(srv.URL(), append([]Option{WithTransport(srv), WithToken(id, NewSecret(token))}, opts...)...)
 	require.NoError(t, err)
 	return c
 }
@@ -235,7 +235,7 @@ func TestGateForThoseWhoNeedNone(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := rocketchattest.New(append(opts, rocketchattest.WithLatency(latency))...)
 				id, token := srv.Login("admin")
-				c, err := New(srv.URL(), WithTransport(srv), WithToken(id, Secret(token)))
+				c, err := New(srv.URL(), WithTransport(srv), WithToken(id, NewSecret(token)))
 				require.NoError(t, err)
 				took := allAtOnce(t, 200, func(int) error {
 					_, err := c.Users.Get(t.Context(), ByUsername("admin"))
@@ -258,7 +258,7 @@ func TestGateKeepsCallersApart(t *testing.T) {
 		srv := rocketchattest.New(rocketchattest.WithLatency(latency))
 		ordinary := ordinaryClient(t, srv)
 		id, token := srv.Login("admin")
-		admin, err := ordinary.With(WithToken(id, Secret(token)))
+		admin, err := ordinary.With(WithToken(id, NewSecret(token)))
 		require.NoError(t, err)
 		start := time.Now()
 		allAtOnce(t, 60, func(i int) error {
@@ -433,7 +433,7 @@ func TestHiddenLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := rocketchattest.New(rocketchattest.WithHiddenLimit())
 		id, token := srv.Login("admin")
-		c, err := New(srv.URL(), WithTransport(srv), WithToken(id, Secret(token)))
+		c, err := New(srv.URL(), WithTransport(srv), WithToken(id, NewSecret(token)))
 		require.NoError(t, err)
 		update := func(ctx context.Context, user rocketchattest.User, address string) error {
 			return exec(ctx, c, post("users.update").repeatable(),

@@ -195,7 +195,7 @@ func answering(t *testing.T, answer func(n int) *http.Response) *Client {
 		n++
 		return answer(n), nil
 	})
-	client, err := New("https://chat.example.org", WithTransport(mock), WithToken("u", "t"), WithRetry(RetryPolicy{MaxAttempts: 2}))
+	client, err := New("https://chat.example.org", WithTransport(mock), WithToken("u", NewSecret("t")), WithRetry(RetryPolicy{MaxAttempts: 2}))
 	require.NoError(t, err)
 	return client
 }

@@ -3,6 +3,7 @@ package rocketchat
 import (
 	"fmt"
 	"log/slog"
+	"unique"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -10,13 +11,31 @@ import (
 
 const redacted = "[redacted]"
 
-// Secret is a password, token or code. It shows as [redacted] wherever it is
-// printed, logged or encoded; only [Secret.Reveal] gives the text, and the requests
-// of this package send it.
-type Secret string
+// Secret is a password, token or code; make one with [NewSecret]. It shows as
+// [redacted] where it is printed, logged or encoded, and as an address where fmt asks
+// no method, as in a field that is not exported. Only [Secret.Reveal] gives the text,
+// and the requests of this package send it. Secrets with the same text are equal; the
+// zero Secret is the empty text.
+type Secret struct{ text unique.Handle[string] }
+
+// NewSecret makes a secret of a text.
+func NewSecret(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{unique.Make(text)}
+}
 
 // Reveal returns the text of the secret.
-func (s Secret) Reveal() string { return string(s) }
+func (s Secret) Reveal() string {
+	if s.IsZero() {
+		return ""
+	}
+	return s.text.Value()
+}
+
+// IsZero reports whether the secret is the empty text.
+func (s Secret) IsZero() bool { return s == Secret{} }
 
 // String implements [fmt.Stringer].
 func (s Secret) String() string { return redacted }
@@ -27,19 +46,19 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 // LogValue implements [slog.LogValuer].
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText implements [encoding.TextMarshaler], which encoding/json and slog use
+// MarshalText implements [encoding.TextMarshaler], which encoders of JSON and slog use
 // for secrets inside structs and maps.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (s *Secret) UnmarshalText(text []byte) error {
-	*s = Secret(text)
+	*s = NewSecret(string(text))
 	return nil
 }
 
 // revealSecrets encodes secrets as they are: for request bodies alone.
 func revealSecrets() *json.Marshalers {
 	return json.MarshalToFunc(func(enc *jsontext.Encoder, s Secret) error {
-		return enc.WriteToken(jsontext.String(string(s)))
+		return enc.WriteToken(jsontext.String(s.Reveal()))
 	})
 }

@@ -19,15 +19,16 @@ const theSecret = "hunter2-is-secret"
 
 func TestSecretIsNeverShown(t *testing.T) {
 	t.Parallel()
-	s := Secret(theSecret)
+	s := NewSecret(theSecret)
 	inside := struct {
 		Token  Secret
 		Tokens []Secret
 		ByName map[string]Secret
 		Maybe  *Secret
 	}{s, []Secret{s}, map[string]Secret{"a": s}, &s}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%c", "%U", "%10.3s", "%T"} {
-		for _, value := range []any{s, inside, &inside, []any{s}, fmt.Errorf("with %v", s)} {
+	hidden := struct{ token Secret }{s} // fmt asks no method of such a field
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%c", "%U", "%10.3s", "%T", "%p", "%z", "%", "nothing"} {
+		for _, value := range []any{s, inside, &inside, hidden, &hidden, []any{s}, fmt.Errorf("with %v", s)} {
 			out := fmt.Sprintf(verb, value)
 			assert.NotContains(t, out, theSecret, verb)
 			assert.NotContains(t, out, fmt.Sprintf("%x", theSecret), verb)
@@ -58,11 +59,11 @@ func TestSecretIsNeverShown(t *testing.T) {
 
 func TestClientIsPrintedWithoutSecrets(t *testing.T) {
 	t.Parallel()
-	c, err := New("https://chat.example.org", WithLogin("ann", theSecret))
+	c, err := New("https://chat.example.org", WithLogin("ann", NewSecret(theSecret)))
 	require.NoError(t, err)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		assert.NotContains(t, fmt.Sprintf(verb, c), theSecret)
-		assert.NotContains(t, fmt.Sprintf(verb, Credentials{UserID: "u", Token: theSecret}), theSecret)
+		assert.NotContains(t, fmt.Sprintf(verb, Credentials{UserID: "u", Token: NewSecret(theSecret)}), theSecret)
 	}
 	assert.Equal(t, "rocketchat.Client(chat.example.org)", c.String())
 }
@@ -92,7 +93,7 @@ func TestSecretsStayAtHome(t *testing.T) {
 	defer home.Close()
 
 	var log bytes.Buffer
-	c, err := New(home.URL, WithToken("ann", theSecret), WithRetry(RetryPolicy{MaxAttempts: 1}),
+	c, err := New(home.URL, WithToken("ann", NewSecret(theSecret)), WithRetry(RetryPolicy{MaxAttempts: 1}),
 		WithLogger(slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	require.NoError(t, err)
 	defer func() { _ = c.Close(t.Context()) }()

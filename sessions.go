@@ -33,7 +33,7 @@ func (s *Session) Credentials() Credentials {
 func (s *SessionsService) Login(ctx context.Context, user string, password Secret, opts ...CallOption) (*Session, error) {
 	e := post("login").public().yields("data").
 		require(user != "", "user", "must not be empty").
-		require(password != "", "password", "must not be empty")
+		require(!password.IsZero(), "password", "must not be empty")
 	return do[*Session](ctx, s.client, e, nil, loginBody{User: user, Password: password}, opts)
 }
 
@@ -48,7 +48,7 @@ type loginBody struct {
 // POST /api/v1/login. No credentials are needed. Errors: [ErrUnauthorized] for a token
 // that is not valid, or not any more.
 func (s *SessionsService) Resume(ctx context.Context, token Secret, opts ...CallOption) (*Session, error) {
-	e := post("login").public().yields("data").require(token != "", "token", "must not be empty")
+	e := post("login").public().yields("data").require(!token.IsZero(), "token", "must not be empty")
 	return do[*Session](ctx, s.client, e, nil, loginBody{Resume: token}, opts)
 }
 
@@ -141,7 +141,7 @@ func (s *SessionsService) CreateToken(ctx context.Context, userID string, in Cre
 // minute. No credentials are needed. A lost answer is not repeated: the code works
 // once. Errors: [ErrTOTPInvalid] for a wrong code; [ErrEndpointUnknown].
 func (s *SessionsService) RedeemLoginCode(ctx context.Context, code Secret, opts ...CallOption) (*Session, error) {
-	e := post("loginCode.redeem").public().since("8.7.0").require(code != "", "code", "must not be empty")
+	e := post("loginCode.redeem").public().since("8.7.0").require(!code.IsZero(), "code", "must not be empty")
 	return s.redeem(ctx, e, redeemBody{Code: code}, opts)
 }
 
@@ -167,7 +167,7 @@ func (s *SessionsService) SendChallengeCode(ctx context.Context, challengeID str
 func (s *SessionsService) VerifyChallenge(ctx context.Context, challengeID string, code Secret, opts ...CallOption) (*Session, error) {
 	e := post("twoFactorChallenges.verifyChallenge").public().since("8.7.0").
 		require(challengeID != "", "challengeId", "must not be empty").
-		require(code != "", "code", "must not be empty")
+		require(!code.IsZero(), "code", "must not be empty")
 	return s.redeem(ctx, e, redeemBody{ChallengeID: challengeID, Code: code}, opts)
 }
 

@@ -13,15 +13,15 @@ import (
 
 const (
 	aliceID    = "h7WgZbN4cExtFqRm9"
-	aliceToken = Secret("9HqLlyZOugoStsXCUfD_0YdwnNnunAJF8V47U3QHXSq")
+	aliceToken = "9HqLlyZOugoStsXCUfD_0YdwnNnunAJF8V47U3QHXSq"
 	brunoID    = "Qm3rT8sVxYz2LpKdA"
 )
 
 func sessionsWire() []wireRow {
-	loginCode := Secret("c0dec0dec0dec0dec0dec0dec0dec0dec0dec0dec0dec0dec0dec0dec0dec0de")
+	loginCode := NewSecret("c0dec0dec0dec0dec0dec0dec0dec0dec0dec0dec0dec0dec0dec0dec0dec0de")
 	opened := func(t *testing.T, got any) {
 		s := got.(*Session)
-		assert.Equal(t, Credentials{UserID: aliceID, Token: aliceToken}, s.Credentials())
+		assert.Equal(t, Credentials{UserID: aliceID, Token: NewSecret(aliceToken)}, s.Credentials())
 		assert.Empty(t, s.Extra)
 	}
 	openedWithMe := func(t *testing.T, got any) {
@@ -31,21 +31,21 @@ func sessionsWire() []wireRow {
 	}
 	created := func(t *testing.T, got any) {
 		s := got.(*Session)
-		assert.Equal(t, Credentials{UserID: brunoID, Token: "2jdk99wuSjXPO201XlAks9sjDjAhSJmskAKW301mSuj9Sk"}, s.Credentials())
+		assert.Equal(t, Credentials{UserID: brunoID, Token: NewSecret("2jdk99wuSjXPO201XlAks9sjDjAhSJmskAKW301mSuj9Sk")}, s.Credentials())
 		assert.Nil(t, s.Me)
 	}
 	return []wireRow{
 		{"login", "login", func(ctx context.Context, c *Client) (any, error) {
-			return c.Sessions.Login(ctx, "alice.meyer", "Secret-alice-1")
+			return c.Sessions.Login(ctx, "alice.meyer", NewSecret("Secret-alice-1"))
 		}, openedWithMe},
 		{"login", "legacy", func(ctx context.Context, c *Client) (any, error) {
-			return c.Sessions.Login(ctx, "alice.meyer@example.org", "Secret-alice-1")
+			return c.Sessions.Login(ctx, "alice.meyer@example.org", NewSecret("Secret-alice-1"))
 		}, openedWithMe},
 		{"login", "second-factor", func(ctx context.Context, c *Client) (any, error) {
-			return c.Sessions.Login(ctx, "alice.meyer", "Secret-alice-1", TwoFactorCode(TwoFactorTOTP, "123456"))
+			return c.Sessions.Login(ctx, "alice.meyer", NewSecret("Secret-alice-1"), TwoFactorCode(TwoFactorTOTP, NewSecret("123456")))
 		}, openedWithMe},
 		{"login", "resume", func(ctx context.Context, c *Client) (any, error) {
-			return c.Sessions.Resume(ctx, aliceToken)
+			return c.Sessions.Resume(ctx, NewSecret(aliceToken))
 		}, openedWithMe},
 		{"logout", "current", func(ctx context.Context, c *Client) (any, error) {
 			return nil, c.Sessions.Logout(ctx)
@@ -60,7 +60,7 @@ func sessionsWire() []wireRow {
 			return c.Sessions.LogoutOtherClients(ctx)
 		}, func(t *testing.T, got any) {
 			left := got.(*OtherClients)
-			assert.Equal(t, aliceToken, left.Token)
+			assert.Equal(t, NewSecret(aliceToken), left.Token)
 			assert.Equal(t, "2026-04-01T10:00:00Z", left.TokenExpires.Format("2006-01-02T15:04:05Z"))
 			assert.Empty(t, left.Extra)
 		}},
@@ -73,7 +73,7 @@ func sessionsWire() []wireRow {
 			return nil, c.Sessions.RemoveOtherTokens(ctx)
 		}, nil},
 		{"users.createToken", "secret", func(ctx context.Context, c *Client) (any, error) {
-			return c.Sessions.CreateToken(ctx, brunoID, CreateTokenOptions{Secret: "environment-secret"})
+			return c.Sessions.CreateToken(ctx, brunoID, CreateTokenOptions{Secret: NewSecret("environment-secret")})
 		}, created},
 		{"users.createToken", "before-8", func(ctx context.Context, c *Client) (any, error) {
 			return c.Sessions.CreateToken(ctx, brunoID, CreateTokenOptions{})
@@ -85,7 +85,7 @@ func sessionsWire() []wireRow {
 			return nil, c.Sessions.SendChallengeCode(ctx, "challenge-1")
 		}, nil},
 		{"twoFactorChallenges.verifyChallenge", "plain", func(ctx context.Context, c *Client) (any, error) {
-			return c.Sessions.VerifyChallenge(ctx, "challenge-1", "123456")
+			return c.Sessions.VerifyChallenge(ctx, "challenge-1", NewSecret("123456"))
 		}, opened},
 	}
 }
@@ -113,7 +113,7 @@ func testRefused(t *testing.T, rows []refusedRow) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			mock := httpmock.NewMockTransport()
-			client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", "token"))
+			client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", NewSecret("token")))
 			require.NoError(t, err)
 			err = row.call(t.Context(), client)
 			require.ErrorIs(t, err, ErrInvalid)
@@ -131,37 +131,37 @@ func TestSessionsRefuse(t *testing.T) {
 	t.Parallel()
 	testRefused(t, []refusedRow{
 		{"login without a user", "user", func(ctx context.Context, c *Client) error {
-			_, err := c.Sessions.Login(ctx, "", "password")
+			_, err := c.Sessions.Login(ctx, "", NewSecret("password"))
 			return err
 		}},
 		{"login without a password", "password", func(ctx context.Context, c *Client) error {
-			_, err := c.Sessions.Login(ctx, "alice", "")
+			_, err := c.Sessions.Login(ctx, "alice", Secret{})
 			return err
 		}},
 		{"resume without a token", "token", func(ctx context.Context, c *Client) error {
-			_, err := c.Sessions.Resume(ctx, "")
+			_, err := c.Sessions.Resume(ctx, Secret{})
 			return err
 		}},
 		{"log out nobody", "userId", func(ctx context.Context, c *Client) error {
 			return c.Sessions.LogoutUser(ctx, "")
 		}},
 		{"a token for nobody", "userId", func(ctx context.Context, c *Client) error {
-			_, err := c.Sessions.CreateToken(ctx, "", CreateTokenOptions{Secret: "s"})
+			_, err := c.Sessions.CreateToken(ctx, "", CreateTokenOptions{Secret: NewSecret("s")})
 			return err
 		}},
 		{"no login code", "code", func(ctx context.Context, c *Client) error {
-			_, err := c.Sessions.RedeemLoginCode(ctx, "")
+			_, err := c.Sessions.RedeemLoginCode(ctx, Secret{})
 			return err
 		}},
 		{"a code for no challenge", "challengeId", func(ctx context.Context, c *Client) error {
 			return c.Sessions.SendChallengeCode(ctx, "")
 		}},
 		{"no challenge", "challengeId", func(ctx context.Context, c *Client) error {
-			_, err := c.Sessions.VerifyChallenge(ctx, "", "123456")
+			_, err := c.Sessions.VerifyChallenge(ctx, "", NewSecret("123456"))
 			return err
 		}},
 		{"no code for a challenge", "code", func(ctx context.Context, c *Client) error {
-			_, err := c.Sessions.VerifyChallenge(ctx, "challenge-1", "")
+			_, err := c.Sessions.VerifyChallenge(ctx, "challenge-1", Secret{})
 			return err
 		}},
 	})
@@ -193,7 +193,7 @@ func TestLogoutOfOwnSession(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			mock := routes(t, map[string]string{login: "login/ok", me: "me/ok", logout: answer})
-			client, err := New("https://chat.example.org", WithTransport(mock), WithLogin("alice", "Secret-alice-1"))
+			client, err := New("https://chat.example.org", WithTransport(mock), WithLogin("alice", NewSecret("Secret-alice-1")))
 			require.NoError(t, err)
 
 			require.NoError(t, client.Sessions.Logout(t.Context()), "not logged in: nothing to end")

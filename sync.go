@@ -338,7 +338,7 @@ func (p *planner) create(d DesiredUser) {
 		p.refuse(d.Username, "a new account needs an address")
 		return
 	}
-	if d.Password == "" {
+	if d.Password.IsZero() {
 		d.Password = randomPassword()
 	}
 	in := UserCreate{
@@ -478,7 +478,7 @@ func sameJSON(a, b any) bool {
 }
 
 // randomPassword satisfies the strictest policy that servers come with.
-func randomPassword() Secret { return Secret(rand.Text() + "-aZ9!") }
+func randomPassword() Secret { return NewSecret(rand.Text() + "-aZ9!") }
 
 // estimate is how long the calls still to make of an endpoint take under its limit.
 func (c *Client) estimate(op string, calls int) time.Duration {

@@ -22,7 +22,7 @@ import (
 func adminClient(t *testing.T, srv *rocketchattest.Server, opts ...Option) *Client {
 	t.Helper()
 	id, token := srv.Login("admin")
-	c, err := New(srv.URL(), append([]Option{WithTransport(srv), WithToken(id, Secret(token))}, opts...)...)
+	c, err := New(srv.URL(), append([]Option{WithTransport(srv), WithToken(id, NewSecret(token))}, opts...)...)
 	require.NoError(t, err)
 	return c
 }
@@ -175,7 +175,7 @@ func TestSyncKeepsAnAdministrator(t *testing.T) {
 	_, err := srv.AddUser(rocketchattest.User{Username: "syncer", Email: "syncer@example.com", Roles: []string{"user", "syncer"}})
 	require.NoError(t, err)
 	id, token := srv.Login("syncer")
-	c, err := New(srv.URL(), WithTransport(srv), WithToken(id, Secret(token)))
+	c, err := New(srv.URL(), WithTransport(srv), WithToken(id, NewSecret(token)))
 	require.NoError(t, err)
 
 	everybody := SyncOptions{Departed: func(*User) bool { return true }, MaxDeactivations: 1}

@@ -31,7 +31,7 @@ func tokensWire() []wireRow {
 			return c.Tokens.Generate(ctx, "ci", TokenOptions{BypassTwoFactor: true})
 		}, isNew},
 		{"users.generatePersonalAccessToken", "second-factor", func(ctx context.Context, c *Client) (any, error) {
-			c, err := c.With(WithTwoFactor(AnswerWithPassword("password")))
+			c, err := c.With(WithTwoFactor(AnswerWithPassword(NewSecret("password"))))
 			if err != nil {
 				return nil, err
 			}

@@ -288,7 +288,7 @@ func (c *call) addHeaders(header http.Header) {
 	}
 	if c.factor != "" {
 		header.Set("X-2fa-Method", string(c.factor))
-		header.Set("X-2fa-Code", string(c.code))
+		header.Set("X-2fa-Code", c.code.Reveal())
 	}
 }
 
@@ -323,7 +323,7 @@ func (c *Client) authenticated(next http.RoundTripper) http.RoundTripper {
 			req.Header["Cookie"] = []string{call.credentials.cookies()}
 		default:
 			req.Header["X-User-Id"] = []string{call.credentials.UserID}
-			req.Header["X-Auth-Token"] = []string{string(call.credentials.Token)}
+			req.Header["X-Auth-Token"] = []string{call.credentials.Token.Reveal()}
 		}
 		return next.RoundTrip(req)
 	})
@@ -343,7 +343,7 @@ func (c *call) sign(ctx context.Context) (err error) {
 
 // cookies are the credentials where pictures are given out, which reads no headers.
 func (c Credentials) cookies() string {
-	return "rc_uid=" + url.PathEscape(c.UserID) + "; rc_token=" + url.PathEscape(string(c.Token))
+	return "rc_uid=" + url.PathEscape(c.UserID) + "; rc_token=" + url.PathEscape(c.Token.Reveal())
 }
 
 // notSentError is a failure before the request left.

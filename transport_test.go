@@ -38,7 +38,7 @@ func replyJSON(status int, body string) *http.Response {
 
 func newTestClient(t *testing.T, rt http.RoundTripper, opts ...Option) *Client {
 	t.Helper()
-	c, err := New("https://chat.example.org", append([]Option{WithTransport(rt), WithToken("uid", "the-token")}, opts...)...)
+	c, err := New("https://chat.example.org", append([]Option{WithTransport(rt), WithToken("uid", NewSecret("the-token"))}, opts...)...)
 	require.NoError(t, err)
 	return c
 }
@@ -83,10 +83,10 @@ func TestNewUnderstandsAddresses(t *testing.T) {
 func TestOptionsRefuseNonsense(t *testing.T) {
 	t.Parallel()
 	for name, opt := range map[string]Option{
-		"token without user":  WithToken("", "t"),
-		"user without token":  WithToken("u", ""),
-		"login without user":  WithLogin("", "p"),
-		"no password":         WithLogin("u", ""),
+		"token without user":  WithToken("", NewSecret("t")),
+		"user without token":  WithToken("u", Secret{}),
+		"login without user":  WithLogin("", NewSecret("p")),
+		"no password":         WithLogin("u", Secret{}),
 		"nil provider":        WithCredentials(nil),
 		"nil transport":       WithTransport(nil),
 		"nil gate":            WithGate(nil),
@@ -389,7 +389,7 @@ func TestWithDerives(t *testing.T) {
 		users = append(users, r.Header.Get("X-User-Id"))
 		return replyJSON(200, `{"success":true,"user":{}}`), nil
 	}))
-	other, err := c.With(WithToken("other", "t"))
+	other, err := c.With(WithToken("other", NewSecret("t")))
 	require.NoError(t, err)
 	for _, client := range []*Client{c, other, c} {
 		_, err := client.Users.Get(t.Context(), ByID("a"))

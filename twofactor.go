@@ -56,7 +56,7 @@ func (e *TwoFactorError) Error() string {
 func AnswerWithPassword(password Secret) TwoFactorFunc {
 	return func(_ context.Context, ch TwoFactorChallenge) (Secret, error) {
 		if ch.Method != TwoFactorPassword {
-			return "", &TwoFactorError{Challenge: ch}
+			return Secret{}, &TwoFactorError{Challenge: ch}
 		}
 		return password, nil
 	}
@@ -77,10 +77,10 @@ func AskForCode(r io.Reader, w io.Writer) TwoFactorFunc {
 		case turn <- struct{}{}:
 			defer func() { <-turn }()
 		case <-ctx.Done():
-			return "", ended(ctx)
+			return Secret{}, ended(ctx)
 		}
 		if _, err := fmt.Fprintf(w, "%s needs a second factor (%s): ", ch.Op, ch.Method); err != nil {
-			return "", err
+			return Secret{}, err
 		}
 		if answer == nil {
 			reading := make(chan answeredLine, 1)
@@ -95,7 +95,7 @@ func AskForCode(r io.Reader, w io.Writer) TwoFactorFunc {
 			answer = nil
 			return line.code(ch)
 		case <-ctx.Done():
-			return "", ended(ctx)
+			return Secret{}, ended(ctx)
 		}
 	}
 }
@@ -108,12 +108,12 @@ type answeredLine struct {
 
 func (l answeredLine) code(ch TwoFactorChallenge) (Secret, error) {
 	if code := strings.TrimRight(l.text, "\r\n"); code != "" {
-		return Secret(code), nil
+		return NewSecret(code), nil
 	}
 	if l.err != nil {
-		return "", l.err
+		return Secret{}, l.err
 	}
-	return "", &TwoFactorError{Challenge: ch}
+	return Secret{}, &TwoFactorError{Challenge: ch}
 }
 
 // answerTwoFactor has the next attempts carry a second factor.
@@ -131,9 +131,9 @@ func (c *call) askTwoFactor(ctx context.Context, f TwoFactorFunc, ch TwoFactorCh
 		return err
 	}
 	if ch.Method == TwoFactorEmail || ch.Method == TwoFactorTOTP {
-		code = Secret(strings.Join(strings.Fields(string(code)), ""))
+		code = NewSecret(strings.Join(strings.Fields(code.Reveal()), ""))
 	}
-	if code == "" {
+	if code.IsZero() {
 		return &TwoFactorError{Challenge: ch}
 	}
 	c.answerTwoFactor(ch.Method, code)
@@ -142,6 +142,6 @@ func (c *call) askTwoFactor(ctx context.Context, f TwoFactorFunc, ch TwoFactorCh
 
 // hashed is the form in which the server wants a password that proves something.
 func hashed(password Secret) Secret {
-	sum := sha256.Sum256([]byte(password))
-	return Secret(hex.EncodeToString(sum[:]))
+	sum := sha256.Sum256([]byte(password.Reveal()))
+	return NewSecret(hex.EncodeToString(sum[:]))
 }

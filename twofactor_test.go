@@ -26,7 +26,7 @@ func secured(t *testing.T, user rocketchattest.User, opts ...Option) (*rocketcha
 	_, err := srv.AddUser(user)
 	require.NoError(t, err)
 	id, token := srv.Login("ann")
-	c, err := New(srv.URL(), append([]Option{WithTransport(srv), WithToken(id, Secret(token))}, opts...)...)
+	c, err := New(srv.URL(), append([]Option{WithTransport(srv), WithToken(id, NewSecret(token))}, opts...)...)
 	require.NoError(t, err)
 	return srv, c
 }
@@ -38,7 +38,7 @@ func generate(ctx context.Context, c *Client, opts ...CallOption) error {
 
 func TestSecondFactorByPassword(t *testing.T) {
 	t.Parallel()
-	srv, c := secured(t, rocketchattest.User{}, WithTwoFactor(AnswerWithPassword("Ann-Passw0rd!")))
+	srv, c := secured(t, rocketchattest.User{}, WithTwoFactor(AnswerWithPassword(NewSecret("Ann-Passw0rd!"))))
 	require.NoError(t, generate(t.Context(), c))
 	assert.Equal(t, 2, srv.Count("users.generatePersonalAccessToken"), "the refusal and the call")
 }
@@ -61,7 +61,7 @@ func TestSecondFactorIsAskedOnce(t *testing.T) {
 	asked := 0
 	srv, c := secured(t, rocketchattest.User{}, WithTwoFactor(func(context.Context, TwoFactorChallenge) (Secret, error) {
 		asked++
-		return "wrong-password", nil
+		return NewSecret("wrong-password"), nil
 	}))
 	err := generate(t.Context(), c)
 	require.ErrorIs(t, err, ErrTOTPInvalid)
@@ -73,16 +73,16 @@ func TestSecondFactorIsAskedOnce(t *testing.T) {
 func TestSecondFactorGivenBeforehand(t *testing.T) {
 	t.Parallel()
 	srv, c := secured(t, rocketchattest.User{}, WithTwoFactor(func(context.Context, TwoFactorChallenge) (Secret, error) {
-		return "", errors.New("must not be asked")
+		return Secret{}, errors.New("must not be asked")
 	}))
-	require.NoError(t, generate(t.Context(), c, TwoFactorCode(TwoFactorPassword, "Ann-Passw0rd!")))
+	require.NoError(t, generate(t.Context(), c, TwoFactorCode(TwoFactorPassword, NewSecret("Ann-Passw0rd!"))))
 	assert.Equal(t, 1, srv.Count("users.generatePersonalAccessToken"))
 }
 
 func TestSecondFactorThatCannotBeGiven(t *testing.T) {
 	t.Parallel()
 	_, c := secured(t, rocketchattest.User{}, WithTwoFactor(func(context.Context, TwoFactorChallenge) (Secret, error) {
-		return "", io.EOF
+		return Secret{}, io.EOF
 	}))
 	err := generate(t.Context(), c)
 	require.ErrorIs(t, err, ErrTOTPRequired)
@@ -97,22 +97,22 @@ func TestSecondFactorByTOTP(t *testing.T) {
 	answer := func(_ context.Context, ch TwoFactorChallenge) (Secret, error) {
 		assert.Equal(t, TwoFactorTOTP, ch.Method)
 		code := rocketchattest.TOTPCode(seed, time.Now())
-		return Secret(code[:3] + " " + code[3:]), nil
+		return NewSecret(code[:3] + " " + code[3:]), nil
 	}
 	srv, c := secured(t, rocketchattest.User{TOTPSecret: seed}, WithTwoFactor(answer))
 	require.NoError(t, generate(t.Context(), c))
 
-	byPassword, err := c.With(WithTwoFactor(AnswerWithPassword("Ann-Passw0rd!")))
+	byPassword, err := c.With(WithTwoFactor(AnswerWithPassword(NewSecret("Ann-Passw0rd!"))))
 	require.NoError(t, err)
 	err = generate(t.Context(), byPassword)
 	require.ErrorIs(t, err, ErrTOTPRequired, "a password is no answer to a request for a code")
 
-	login, err := New(srv.URL(), WithTransport(srv), WithLogin("ann", "Ann-Passw0rd!"), WithTwoFactor(answer))
+	login, err := New(srv.URL(), WithTransport(srv), WithLogin("ann", NewSecret("Ann-Passw0rd!")), WithTwoFactor(answer))
 	require.NoError(t, err)
 	_, err = login.Users.Get(t.Context(), ByUsername("ann"))
 	require.NoError(t, err, "the 401 of the log-in is answered too")
 
-	plain, err := New(srv.URL(), WithTransport(srv), WithLogin("ann", "Ann-Passw0rd!"))
+	plain, err := New(srv.URL(), WithTransport(srv), WithLogin("ann", NewSecret("Ann-Passw0rd!")))
 	require.NoError(t, err)
 	_, err = plain.Users.Get(t.Context(), ByUsername("ann"))
 	require.ErrorIs(t, err, ErrTOTPRequired)
@@ -131,7 +131,7 @@ func TestSecondFactorByMail(t *testing.T) {
 		var code Secret
 		for _, mail := range srv.Mails() {
 			if mail.Kind == rocketchattest.MailSecondFactor {
-				code = Secret(mail.Code) // the last one counts
+				code = NewSecret(mail.Code) // the last one counts
 			}
 		}
 		return code, nil

@@ -20,7 +20,7 @@ type totpBody struct {
 }
 
 func (b totpBody) check(e endpoint) endpoint {
-	return e.since("8.8.0").require(b.Code != "", "code", "must not be empty")
+	return e.since("8.8.0").require(!b.Code.IsZero(), "code", "must not be empty")
 }
 
 // EnableEmail has the server mail codes as the caller's second factor. It logs out the

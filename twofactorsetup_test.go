@@ -36,13 +36,13 @@ func twoFactorWire() []wireRow {
 			assert.Empty(t, setup.Extra)
 		}},
 		{"users.validateTotp", "validate", func(ctx context.Context, c *Client) (any, error) {
-			return c.TwoFactor.ValidateTOTP(ctx, "123456")
+			return c.TwoFactor.ValidateTOTP(ctx, NewSecret("123456"))
 		}, areCodes("jJsQvpys")},
 		{"users.disableTotp", "disable", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.TwoFactor.DisableTOTP(ctx, "123456")
+			return nil, c.TwoFactor.DisableTOTP(ctx, NewSecret("123456"))
 		}, nil},
 		{"users.regenerateTotpCodes", "regenerate", func(ctx context.Context, c *Client) (any, error) {
-			return c.TwoFactor.RegenerateTOTPCodes(ctx, "123456")
+			return c.TwoFactor.RegenerateTOTPCodes(ctx, NewSecret("123456"))
 		}, areCodes("3sQzT3fv")},
 		{"users.totpCodesRemaining", "remaining", func(ctx context.Context, c *Client) (any, error) {
 			return c.TwoFactor.TOTPCodesRemaining(ctx)
@@ -74,10 +74,13 @@ func TestTwoFactorRefuse(t *testing.T) {
 	t.Parallel()
 	testRefused(t, []refusedRow{
 		{"mail to nobody", "emailOrUsername", func(ctx context.Context, c *Client) error { return c.TwoFactor.SendEmailCode(ctx, "") }},
-		{"validate nothing", "code", func(ctx context.Context, c *Client) error { _, err := c.TwoFactor.ValidateTOTP(ctx, ""); return err }},
-		{"disable with nothing", "code", func(ctx context.Context, c *Client) error { return c.TwoFactor.DisableTOTP(ctx, "") }},
+		{"validate nothing", "code", func(ctx context.Context, c *Client) error {
+			_, err := c.TwoFactor.ValidateTOTP(ctx, Secret{})
+			return err
+		}},
+		{"disable with nothing", "code", func(ctx context.Context, c *Client) error { return c.TwoFactor.DisableTOTP(ctx, Secret{}) }},
 		{"regenerate with nothing", "code", func(ctx context.Context, c *Client) error {
-			_, err := c.TwoFactor.RegenerateTOTPCodes(ctx, "")
+			_, err := c.TwoFactor.RegenerateTOTPCodes(ctx, Secret{})
 			return err
 		}},
 		{"reset of an empty id", "userId", func(ctx context.Context, c *Client) error { return c.TwoFactor.ResetTOTP(ctx, ByID("")) }},
@@ -95,13 +98,13 @@ func TestTOTPWrongCode(t *testing.T) {
 		status int
 		call   func(context.Context, *Client) error
 	}{
-		{"users.disableTotp/wrong-code", http.StatusOK, func(ctx context.Context, c *Client) error { return c.TwoFactor.DisableTOTP(ctx, "000000") }},
+		{"users.disableTotp/wrong-code", http.StatusOK, func(ctx context.Context, c *Client) error { return c.TwoFactor.DisableTOTP(ctx, NewSecret("000000")) }},
 		{"users.validateTotp/invalid", http.StatusBadRequest, func(ctx context.Context, c *Client) error {
-			_, err := c.TwoFactor.ValidateTOTP(ctx, "000000")
+			_, err := c.TwoFactor.ValidateTOTP(ctx, NewSecret("000000"))
 			return err
 		}},
 		{"users.regenerateTotpCodes/wrong-code", http.StatusBadRequest, func(ctx context.Context, c *Client) error {
-			_, err := c.TwoFactor.RegenerateTOTPCodes(ctx, "000000")
+			_, err := c.TwoFactor.RegenerateTOTPCodes(ctx, NewSecret("000000"))
 			return err
 		}},
 	} {

@@ -1,6 +1,9 @@
 package rocketchat
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -74,6 +77,10 @@ type User struct {
 
 	// Extra holds what this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
+}
+
+func (u *User) hasEmail(address string) bool {
+	return slices.ContainsFunc(u.Emails, func(e Email) bool { return strings.EqualFold(e.Address, address) })
 }
 
 // Email is an address of a user.
@@ -278,7 +285,7 @@ func (p *PasswordService) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if err := json.UnmarshalDecode(dec, &object); err != nil {
 		return err
 	}
-	*p = PasswordService{Exists: object.Bcrypt != "", Bcrypt: object.Bcrypt, Extra: object.Extra, form: passwordHash}
+	*p = PasswordService{Exists: !object.Bcrypt.IsZero(), Bcrypt: object.Bcrypt, Extra: object.Extra, form: passwordHash}
 	if object.Exists != nil {
 		p.Exists, p.form = *object.Exists, passwordExists
 	}

@@ -16,14 +16,14 @@ func TestPasswordService(t *testing.T) {
 		exists bool
 		bcrypt Secret
 	}{
-		{`true`, true, ""},
-		{`false`, false, ""},
-		{`{"exists":true}`, true, ""},
-		{`{"exists":false}`, false, ""},
-		{`{}`, false, ""},
-		{`{"bcrypt":"$2b$10$x"}`, true, "$2b$10$x"},
-		{`{"exists":true,"bcrypt":"$2b$10$x","reset":{"when":1}}`, true, "$2b$10$x"},
-		{`null`, false, ""},
+		{`true`, true, Secret{}},
+		{`false`, false, Secret{}},
+		{`{"exists":true}`, true, Secret{}},
+		{`{"exists":false}`, false, Secret{}},
+		{`{}`, false, Secret{}},
+		{`{"bcrypt":"$2b$10$x"}`, true, NewSecret("$2b$10$x")},
+		{`{"exists":true,"bcrypt":"$2b$10$x","reset":{"when":1}}`, true, NewSecret("$2b$10$x")},
+		{`null`, false, Secret{}},
 	} {
 		t.Run(test.in, func(t *testing.T) {
 			t.Parallel()
@@ -66,7 +66,7 @@ func TestMeDecodes(t *testing.T) {
 	assert.Equal(t, []string{"c"}, me.OAuth.AuthorizedClients)
 	assert.Equal(t, "b", me.Banners["b"]["id"])
 	assert.Equal(t, OutlookSettings{Enabled: true, ExchangeURL: "e", OutlookURL: "o"}, *me.Settings.Calendar.Outlook)
-	assert.Equal(t, Secret("gh"), me.Services.GitHub.AccessToken)
+	assert.Equal(t, NewSecret("gh"), me.Services.GitHub.AccessToken)
 	assert.Equal(t, map[string]any{"somethingNew": map[string]any{"a": []any{1.0}}}, me.Extra)
 
 	out, err := json.Marshal(me, json.WithMarshalers(revealSecrets()))

@@ -2,10 +2,13 @@ package rocketchat
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // UsersService manages accounts.
@@ -47,6 +50,16 @@ func (r UserRef) direct(e endpoint) endpoint {
 	return r.named(e).require(r.key == "userId" || r.key == "username", r.key, "is no way to name a user here: use ByID or ByUsername")
 }
 
+// explained adds to the refusal of a server that does not know a way to name users what
+// it would take.
+func (r UserRef) explained(err error) error {
+	version := map[string]string{"email": "8.4", "freeSwitchExtension": "8.5"}[r.key]
+	if e, ok := errors.AsType[*Error](err); ok && version != "" && e.Class == ErrInvalid && strings.HasSuffix(string(e.Code), "invalid-params") {
+		e.Err = fmt.Errorf("to name a user by %s needs server %s or newer", r.key, version)
+	}
+	return err
+}
+
 // addTo adds the reference to the parameters of a call.
 func (r UserRef) addTo(q url.Values) url.Values {
 	if r.value != "" {
@@ -77,7 +90,12 @@ type userRefBody struct {
 // somebody else, and to name the user by e-mail address or import id, need
 // view-full-other-user-info. Errors: [ErrNotFound].
 func (s *UsersService) Get(ctx context.Context, ref UserRef, opts ...CallOption) (*User, error) {
-	return do[*User](ctx, s.client, ref.named(get("users.info").since("0.35.0").yields("user")), ref.addTo(url.Values{}), nil, opts)
+	return s.info(ctx, ref, ref.addTo(url.Values{}), opts)
+}
+
+func (s *UsersService) info(ctx context.Context, ref UserRef, q url.Values, opts []CallOption) (*User, error) {
+	user, err := do[*User](ctx, s.client, ref.named(get("users.info").since("0.35.0").yields("user")), q, nil, opts)
+	return user, ref.explained(err)
 }
 
 // GetWithRooms returns one user with the rooms that the user is in, by type and name.
@@ -86,8 +104,7 @@ func (s *UsersService) Get(ctx context.Context, ref UserRef, opts ...CallOption)
 // So does any for a caller who asks for somebody else without the permission
 // view-other-user-channels; otherwise as [UsersService.Get].
 func (s *UsersService) GetWithRooms(ctx context.Context, ref UserRef, opts ...CallOption) (*User, error) {
-	q := ref.addTo(query("includeUserRooms", "true"))
-	return do[*User](ctx, s.client, ref.named(get("users.info").since("0.35.0").yields("user")), q, nil, opts)
+	return s.info(ctx, ref, ref.addTo(query("includeUserRooms", "true")), opts)
 }
 
 // ListOptions choose among all accounts.
@@ -95,8 +112,19 @@ type ListOptions struct {
 	PageOptions
 
 	// Email is a whole address, in any case, whose user is wanted; from server 8.4 on.
-	// It needs the permission view-full-other-user-info. Older servers ignore it.
+	// It needs the permission view-full-other-user-info. Older servers ignore it, which
+	// is an error of class [ErrEndpointUnknown].
 	Email string
+}
+
+// ignored reports a list that has others than were asked for.
+func (o ListOptions) ignored(e endpoint, users []User) error {
+	for i := range users {
+		if o.Email != "" && !users[i].hasEmail(o.Email) {
+			return &Error{Op: e.op, Class: ErrEndpointUnknown, Message: "by e-mail address needs server 8.4 or newer: this one ignores the address"}
+		}
+	}
+	return nil
 }
 
 // List returns a page of all accounts: users, bots and apps, active or not, by
@@ -108,6 +136,9 @@ type ListOptions struct {
 func (s *UsersService) List(ctx context.Context, in ListOptions, opts ...CallOption) (*Page[User], error) {
 	e := in.check(get("users.list").since("0.35.0"))
 	answer, err := do[userList](ctx, s.client, e, in.addTo(query("email", in.Email)), nil, opts)
+	if err == nil {
+		err = in.ignored(e, answer.Users)
+	}
 	if err != nil {
 		return nil, err
 	}

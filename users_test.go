@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
 func usersWire() []wireRow {
@@ -103,15 +105,17 @@ func userListWire() []wireRow {
 		{"users.list", "empty", list(ListOptions{PageOptions: PageOptions{Offset: 500}}), page(0, 0)},
 		{"users.list", "options", list(ListOptions{
 			PageOptions: PageOptions{Offset: 2, Count: 2, Sort: []SortKey{SortByCreatedAt.Desc(), SortByUsername}},
-			Email:       "bruno.costa@example.org",
 		}), page(2, 3, "rocket.cat")},
+		{"users.list", "by-email", list(ListOptions{
+			PageOptions: PageOptions{Count: 20, Sort: []SortKey{SortByUsername}},
+			Email:       "bruno.costa@example.org",
+		}), page(0, 1, brunoID)},
 		{"users.list", "iterate", func(ctx context.Context, c *Client) (any, error) {
 			return collect(c.Users.All(ctx, ListOptions{}))
 		}, all(aliceID, brunoID, "rocket.cat")},
 		{"users.list", "iterate-options", func(ctx context.Context, c *Client) (any, error) {
 			return collect(c.Users.All(ctx, ListOptions{
 				PageOptions: PageOptions{Offset: 2, Count: 2, Sort: []SortKey{"-username"}},
-				Email:       "rocket.cat@example.org",
 			}))
 		}, all("rocket.cat")},
 		{"users.listByStatus", "plain", byStatus(ListByStatusOptions{}), page(0, 2, aliceID, "rocket.cat")},
@@ -203,7 +207,7 @@ func TestListIsMissing(t *testing.T) {
 		"GET /api/v1/users.listByStatus": "users.verifyEmail/ok",
 		"GET /api/v1/directory":          "users.verifyEmail/ok",
 	})
-	client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", "token"))
+	client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", NewSecret("token")))
 	require.NoError(t, err)
 	_, err = client.Users.List(t.Context(), ListOptions{})
 	require.ErrorIs(t, err, ErrBadAnswer)
@@ -212,4 +216,25 @@ func TestListIsMissing(t *testing.T) {
 	require.ErrorIs(t, err, ErrBadAnswer)
 	_, err = client.Users.Directory(t.Context(), DirectoryOptions{})
 	require.ErrorIs(t, err, ErrBadAnswer)
+}
+
+// TestOlderServerIsTold: what an older server ignores or refuses without saying why is
+// an error that says which version is needed.
+func TestOlderServerIsTold(t *testing.T) {
+	t.Parallel()
+	old := adminClient(t, rocketchattest.New())
+	_, err := old.Users.Get(t.Context(), ByEmail("admin@example.com"))
+	require.ErrorIs(t, err, ErrInvalid)
+	require.ErrorContains(t, err, "needs server 8.4")
+	_, err = old.Users.List(t.Context(), ListOptions{Email: "admin@example.com"})
+	require.ErrorIs(t, err, ErrEndpointUnknown)
+	require.ErrorContains(t, err, "needs server 8.4")
+
+	today := adminClient(t, rocketchattest.New(rocketchattest.WithVersion("8.8.1")))
+	user, err := today.Users.Get(t.Context(), ByEmail("admin@example.com"))
+	require.NoError(t, err)
+	assert.Equal(t, "admin", user.Username)
+	page, err := today.Users.List(t.Context(), ListOptions{Email: "ADMIN@example.com"})
+	require.NoError(t, err)
+	assert.Len(t, page.Items, 1)
 }

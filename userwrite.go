@@ -34,7 +34,7 @@ type UserCreate struct {
 func (in UserCreate) check(e endpoint) endpoint {
 	random := in.SetRandomPassword != nil && *in.SetRandomPassword
 	return e.require(in.Username != "", "Username", "must not be empty").
-		require(in.Password != "" || random, "Password", "must not be empty")
+		require(!in.Password.IsZero() || random, "Password", "must not be empty")
 }
 
 // Create makes an account.
@@ -79,7 +79,7 @@ func (s *UsersService) Register(ctx context.Context, in UserRegister, opts ...Ca
 	e := post("users.register").since("0.50.0").public().yields("user").
 		require(in.Username != "", "Username", "must not be empty").
 		require(in.Email != "", "Email", "must not be empty").
-		require(in.Password != "", "Password", "must not be empty")
+		require(!in.Password.IsZero(), "Password", "must not be empty")
 	return do[*User](ctx, s.client, e, nil, in, opts)
 }
 
@@ -142,7 +142,7 @@ func (s *UsersService) Update(ctx context.Context, userID string, in UserUpdate,
 	e := post("users.update").since("0.35.0").repeatable().yields("user").
 		require(userID != "", "userId", "must not be empty").
 		require(!in.empty(), "UserUpdate", "must name what to change").
-		require(in.Password == nil || *in.Password != "", "Password", "must not be empty")
+		require(in.Password == nil || !in.Password.IsZero(), "Password", "must not be empty")
 	if e.wrong == nil && in.erases() {
 		present, err := s.Get(ctx, ByID(userID), opts...)
 		if err != nil {

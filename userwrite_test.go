@@ -33,14 +33,14 @@ func userUpdateWire() []wireRow {
 			Bio: new("b"), Nickname: new("n"), CustomFields: map[string]any{"department": "dev", "color": nil},
 		}),
 		row("all", UserUpdate{
-			Email: new("bruno.a.costa@example.org"), Name: new("Bruno A. Costa"), Password: new(Secret("Secret-bruno-2")),
+			Email: new("bruno.a.costa@example.org"), Name: new("Bruno A. Costa"), Password: new(NewSecret("Secret-bruno-2")),
 			Username: new("bruno.a.costa"), Bio: new("Support"), Nickname: new("bruno"), StatusText: new(""), Active: new(true),
 			Roles: []string{"user", "livechat-agent"}, RequirePasswordChange: new(false), SetRandomPassword: new(false),
 			SendWelcomeEmail: new(false), Verified: new(false), CustomFields: map[string]any{"team": "blue"},
 			FreeSwitchExtension: new("1001"), ConfirmRelinquish: true,
 		}),
 		row("all-overwrite", UserUpdate{
-			Email: new("bruno.a.costa@example.org"), Name: new("Bruno A. Costa"), Password: new(Secret("Secret-bruno-2")),
+			Email: new("bruno.a.costa@example.org"), Name: new("Bruno A. Costa"), Password: new(NewSecret("Secret-bruno-2")),
 			Username: new("bruno.a.costa"), Bio: new("Support"), Nickname: new("bruno"), StatusText: new("busy"), Active: new(false),
 			Roles: []string{"user", "livechat-agent"}, RequirePasswordChange: new(true), SetRandomPassword: new(true),
 			SendWelcomeEmail: new(true), Verified: new(true), CustomFields: map[string]any{"team": "blue"},
@@ -77,24 +77,24 @@ func userWriteWire() []wireRow {
 	two := func(t *testing.T, got any) { assert.Equal(t, 2, got) }
 	return []wireRow{
 		{"users.create", "plain", create(UserCreate{
-			Email: "bruno.costa@example.org", Name: "Bruno Costa", Username: "bruno.costa", Password: "Secret-bruno-1",
+			Email: "bruno.costa@example.org", Name: "Bruno Costa", Username: "bruno.costa", Password: NewSecret("Secret-bruno-1"),
 		}), created},
 		{"users.create", "restricted", create(UserCreate{
 			Email: "bruno.costa@example.org", Name: "Bruno Costa", Username: "bruno.costa", SetRandomPassword: new(true),
 		}), created},
 		{"users.create", "all", create(UserCreate{
-			Email: "bruno.costa@example.org", Name: "Bruno Costa", Username: "bruno.costa", Password: "Secret-bruno-1",
+			Email: "bruno.costa@example.org", Name: "Bruno Costa", Username: "bruno.costa", Password: NewSecret("Secret-bruno-1"),
 			Active: new(false), Roles: []string{"user", "livechat-agent"}, Bio: new("Support lead"), Nickname: new("bru"),
 			StatusText: new("new here"), JoinDefaultChannels: new(false), RequirePasswordChange: new(true),
 			SetRandomPassword: new(false), SendWelcomeEmail: new(true), Verified: new(true),
 			CustomFields: map[string]any{"department": "Support"}, FreeSwitchExtension: new("1001"),
 		}), created},
 		{"users.register", "plain", register(UserRegister{
-			Username: "carla.nunes", Email: "carla.nunes@example.org", Password: "Secret-carla-1",
+			Username: "carla.nunes", Email: "carla.nunes@example.org", Password: NewSecret("Secret-carla-1"),
 		}), func(t *testing.T, got any) { assert.True(t, got.(*User).Active) }},
 		{"users.register", "all", register(UserRegister{
-			Username: "carla.nunes", Email: "carla.nunes@example.org", Password: "Secret-carla-1", Name: "Carla Nunes",
-			Secret: new(Secret("sign-up-secret")), Reason: new("New in the team"), CustomFields: map[string]any{"department": "Support"},
+			Username: "carla.nunes", Email: "carla.nunes@example.org", Password: NewSecret("Secret-carla-1"), Name: "Carla Nunes",
+			Secret: new(NewSecret("sign-up-secret")), Reason: new("New in the team"), CustomFields: map[string]any{"department": "Support"},
 		}), func(t *testing.T, got any) {
 			assert.False(t, got.(*User).Active)
 			assert.Equal(t, "New in the team", got.(*User).Reason)
@@ -143,15 +143,15 @@ func TestUsersRefuseToWrite(t *testing.T) {
 		}
 	}
 	testRefused(t, []refusedRow{
-		{"create nobody", "Username", create(UserCreate{Password: "p"})},
+		{"create nobody", "Username", create(UserCreate{Password: NewSecret("p")})},
 		{"create without a password", "Password", create(UserCreate{Username: "u", SetRandomPassword: new(false)})},
-		{"create with a channel", "request", create(UserCreate{Username: "u", Password: "p", CustomFields: map[string]any{"c": make(chan int)}})},
-		{"register nobody", "Username", register(UserRegister{Email: "e", Password: "p"})},
-		{"register without an address", "Email", register(UserRegister{Username: "u", Password: "p"})},
+		{"create with a channel", "request", create(UserCreate{Username: "u", Password: NewSecret("p"), CustomFields: map[string]any{"c": make(chan int)}})},
+		{"register nobody", "Username", register(UserRegister{Email: "e", Password: NewSecret("p")})},
+		{"register without an address", "Email", register(UserRegister{Username: "u", Password: NewSecret("p")})},
 		{"register without a password", "Password", register(UserRegister{Username: "u", Email: "e"})},
 		{"update nobody", "userId", update("", UserUpdate{Name: new("N")})},
 		{"update nothing", "UserUpdate", update(brunoID, UserUpdate{ConfirmRelinquish: true, Overwrite: true})},
-		{"update to no password", "Password", update(brunoID, UserUpdate{Password: new(Secret(""))})},
+		{"update to no password", "Password", update(brunoID, UserUpdate{Password: new(NewSecret(""))})},
 		{"roles of nobody", "userId", func(ctx context.Context, c *Client) error {
 			_, err := c.Users.SetRoles(ctx, "", nil)
 			return err
@@ -187,7 +187,7 @@ func TestUpdateStopsAtTheRead(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			mock := routes(t, map[string]string{"GET /api/v1/users.info": test.answer})
-			client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", "token"))
+			client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", NewSecret("token")))
 			require.NoError(t, err)
 			_, err = client.Users.Update(t.Context(), brunoID, test.in)
 			require.ErrorIs(t, err, test.want)
@@ -204,7 +204,7 @@ func TestUpdateLeavesItsInputAlone(t *testing.T) {
 		"GET /api/v1/users.info":    "users.info/ok",
 		"POST /api/v1/users.update": "users.update/ok",
 	})
-	client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", "token"))
+	client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", NewSecret("token")))
 	require.NoError(t, err)
 	in := UserUpdate{CustomFields: map[string]any{"team": "blue"}}
 	_, err = client.Users.Update(t.Context(), brunoID, in)

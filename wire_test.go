@@ -92,7 +92,7 @@ func TestWire(t *testing.T) {
 				return readAnswer(t, row.op, x.Answer).response(), nil
 			})
 			client, err := New("https://chat.example.org/sub", WithTransport(mock),
-				WithToken("wire-user", "wire-token"), WithRetry(RetryPolicy{MaxAttempts: 1}))
+				WithToken("wire-user", NewSecret("wire-token")), WithRetry(RetryPolicy{MaxAttempts: 1}))
 			require.NoError(t, err)
 			got, err := row.call(t.Context(), client)
 			require.NoError(t, err)

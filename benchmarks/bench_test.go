@@ -96,7 +96,7 @@ func TestFrugal(t *testing.T) { //nolint:paralleltest // see above
 		library, baseline := usual(t, c, NewLibrary(address+"/"+c.Mode)), usual(t, c, NewBaseline(address+"/"+c.Mode))
 		bytes, allocs := library.BytesPerCall()/baseline.BytesPerCall(), library.AllocsPerCall()/baseline.AllocsPerCall()
 		t.Logf("%s: %.2f x the bytes, %.2f x the allocations", c.Name, bytes, allocs)
-		if bytes > limit.bytes || allocs > limit.allocs {
+		if bytes > limit.bytes && !raced || allocs > limit.allocs {
 			t.Errorf("%s: %.2f x the bytes of %s, where %.2f is the limit, and %.2f x the allocations, where %.2f is",
 				c.Name, bytes, Baseline, limit.bytes, allocs, limit.allocs)
 		}
@@ -167,7 +167,7 @@ func TestCold(t *testing.T) { //nolint:paralleltest // see above
 
 // TestResultsStay guards the buffers that the library uses again.
 func TestResultsStay(t *testing.T) { //nolint:paralleltest // see above
-	client, err := rocketchat.New(address+"/plain", rocketchat.WithToken(userID, token))
+	client, err := rocketchat.New(address+"/plain", rocketchat.WithToken(userID, rocketchat.NewSecret(token)))
 	if err != nil {
 		t.Fatal(err)
 	}

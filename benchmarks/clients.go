@@ -64,7 +64,7 @@ func NewBaseline(address string) Client { return plain(Baseline, address, decode
 
 // NewLibrary is the library as its README introduces it.
 func NewLibrary(address string, opts ...rocketchat.Option) Client {
-	client, err := rocketchat.New(address, append([]rocketchat.Option{rocketchat.WithToken(userID, token)}, opts...)...)
+	client, err := rocketchat.New(address, append([]rocketchat.Option{rocketchat.WithToken(userID, rocketchat.NewSecret(token))}, opts...)...)
 	if err != nil {
 		panic(err)
 	}
@@ -86,7 +86,7 @@ func NewLibrary(address string, opts ...rocketchat.Option) Client {
 		},
 		Create: func(ctx context.Context) error {
 			u, err := client.Users.Create(ctx, rocketchat.UserCreate{
-				Name: "Alice Adams", Username: "alice", Email: "alice@example.org", Password: "Secret-alice-1", Verified: new(true),
+				Name: "Alice Adams", Username: "alice", Email: "alice@example.org", Password: rocketchat.NewSecret("Secret-alice-1"), Verified: new(true),
 			})
 			if err != nil {
 				return err

@@ -64,7 +64,7 @@ func MeasureHeap(f func() (result any, err error)) (Heap, error) {
 
 // HeapOfPage measures a page of 5,000 users with the library.
 func HeapOfPage(ctx context.Context, address string) (Heap, error) {
-	client, err := rocketchat.New(address+"/plain", rocketchat.WithToken(userID, token))
+	client, err := rocketchat.New(address+"/plain", rocketchat.WithToken(userID, rocketchat.NewSecret(token)))
 	if err != nil {
 		return Heap{}, err
 	}
@@ -100,7 +100,7 @@ func HeapOfPageBaseline(ctx context.Context, address string) (Heap, error) {
 // HeapOfAll tells how the heap grows, without garbage, while all users are paged
 // through in pages of 100: what is live after the first page and before the last.
 func HeapOfAll(ctx context.Context, address string, users int) (first, last uint64, err error) {
-	client, err := rocketchat.New(address+"/plain", rocketchat.WithToken(userID, token))
+	client, err := rocketchat.New(address+"/plain", rocketchat.WithToken(userID, rocketchat.NewSecret(token)))
 	if err != nil {
 		return 0, 0, err
 	}

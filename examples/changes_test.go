@@ -68,7 +68,7 @@ func TestProvision(t *testing.T) {
 	assert.ElementsMatch(t, []string{"user", "guest"}, zoe.Roles)
 	assert.Equal(t, "Likes, commas", zoe.Bio)
 	assert.True(t, c.user(t, "kim.later").Inactive)
-	_, err := c.client(t, "zoe.new").Sessions.Login(t.Context(), "zoe.new", "zoe-secret-1")
+	_, err := c.client(t, "zoe.new").Sessions.Login(t.Context(), "zoe.new", rocketchat.NewSecret("zoe-secret-1"))
 	require.NoError(t, err, "the password is the one of the file")
 
 	written, err := os.ReadFile(out)
@@ -127,7 +127,7 @@ func TestOffboard(t *testing.T) {
 
 	assert.True(t, c.user(t, "elif.kaya").Inactive)
 	for _, gone := range []string{session, token} {
-		client, err := rocketchat.New(c.address, rocketchat.WithToken(id, rocketchat.Secret(gone)))
+		client, err := rocketchat.New(c.address, rocketchat.WithToken(id, rocketchat.NewSecret(gone)))
 		require.NoError(t, err)
 		_, err = client.Me.Get(t.Context())
 		require.ErrorIs(t, err, rocketchat.ErrUnauthorized)
@@ -261,7 +261,7 @@ func TestRotateTokens(t *testing.T) {
 	assert.Contains(t, r.stderr, `2/2 a own: "a own #2" took its place`, "the token that it runs with comes last")
 
 	works := func(token string) bool {
-		client, err := rocketchat.New(c.address, rocketchat.WithToken(id, rocketchat.Secret(token)))
+		client, err := rocketchat.New(c.address, rocketchat.WithToken(id, rocketchat.NewSecret(token)))
 		require.NoError(t, err)
 		_, err = client.Me.Get(t.Context())
 		return err == nil

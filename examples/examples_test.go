@@ -146,7 +146,7 @@ func (c chat) token(username string) []string {
 func (c chat) client(t *testing.T, username string) *rocketchat.Client {
 	t.Helper()
 	id, token := c.Login(username)
-	client, err := rocketchat.New(c.address, rocketchat.WithToken(id, rocketchat.Secret(token)))
+	client, err := rocketchat.New(c.address, rocketchat.WithToken(id, rocketchat.NewSecret(token)))
 	require.NoError(t, err)
 	return client
 }

@@ -165,7 +165,7 @@ func newRun(t *testing.T) *run {
 // inMemory is a client that no fault reaches.
 func (r *run) inMemory(t *testing.T, id, token string) *rocketchat.Client {
 	t.Helper()
-	client, err := rocketchat.New(r.chat.URL(), rocketchat.WithTransport(r.chat), rocketchat.WithToken(id, rocketchat.Secret(token)))
+	client, err := rocketchat.New(r.chat.URL(), rocketchat.WithTransport(r.chat), rocketchat.WithToken(id, rocketchat.NewSecret(token)))
 	require.NoError(t, err)
 	return client
 }
@@ -174,7 +174,7 @@ func (r *run) inMemory(t *testing.T, id, token string) *rocketchat.Client {
 // password alone, three an authenticator app, one gets codes by e-mail.
 func (r *run) addAccount(t *testing.T, i int) {
 	t.Helper()
-	a := account{name: fmt.Sprintf("bot-%d", i), password: rocketchat.Secret(fmt.Sprintf("PassWordOfBot%d-%d", i, r.seed))}
+	a := account{name: fmt.Sprintf("bot-%d", i), password: rocketchat.NewSecret(fmt.Sprintf("PassWordOfBot%d-%d", i, r.seed))}
 	a.factor = rocketchat.AnswerWithPassword(a.password)
 	r.secrets.add(a.password.Reveal())
 	user := rocketchattest.User{
@@ -186,17 +186,17 @@ func (r *run) addAccount(t *testing.T, i int) {
 		a.factor = func(context.Context, rocketchat.TwoFactorChallenge) (rocketchat.Secret, error) {
 			for _, mail := range slices.Backward(r.chat.Mails()) {
 				if mail.To == user.Email && mail.Kind == rocketchattest.MailSecondFactor {
-					return rocketchat.Secret(mail.Code), nil
+					return rocketchat.NewSecret(mail.Code), nil
 				}
 			}
-			return "", errors.New("no mail with a code")
+			return rocketchat.Secret{}, errors.New("no mail with a code")
 		}
 	case i >= accounts/2:
 		a.totpSecret = "JBSWY3DPEHPK3PX" + string(rune('A'+i))
 		user.TOTPSecret = a.totpSecret
 		r.secrets.add(a.totpSecret)
 		a.factor = func(context.Context, rocketchat.TwoFactorChallenge) (rocketchat.Secret, error) {
-			return rocketchat.Secret(rocketchattest.TOTPCode(a.totpSecret, time.Now())), nil
+			return rocketchat.NewSecret(rocketchattest.TOTPCode(a.totpSecret, time.Now())), nil
 		}
 	}
 	added, err := r.chat.AddUser(user)
@@ -269,7 +269,7 @@ func (r *run) turn(ctx context.Context, id int) {
 func (r *run) dropSessions(ctx context.Context, a account) {
 	id, token := r.chat.Login(a.name)
 	r.secrets.add(token)
-	client, err := r.admin.With(rocketchat.WithToken(id, rocketchat.Secret(token)))
+	client, err := r.admin.With(rocketchat.WithToken(id, rocketchat.NewSecret(token)))
 	if err == nil {
 		_, err = client.Sessions.LogoutOtherClients(ctx)
 	}

@@ -136,7 +136,7 @@ func (j *job) secret() rocketchat.Secret {
 		text[i] = letters[j.rng.IntN(len(letters))]
 	}
 	j.w.secrets.add(string(text))
-	return rocketchat.Secret(text)
+	return rocketchat.NewSecret(string(text))
 }
 
 // someone is one of the worker's people.

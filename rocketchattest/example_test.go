@@ -18,7 +18,7 @@ func as(username string, server *rocketchattest.Server, opts ...rocketchat.Optio
 	userID, token := server.Login(username)
 	client, err := rocketchat.New(server.URL(), append([]rocketchat.Option{
 		rocketchat.WithTransport(server),
-		rocketchat.WithToken(userID, rocketchat.Secret(token)),
+		rocketchat.WithToken(userID, rocketchat.NewSecret(token)),
 	}, opts...)...)
 	if err != nil {
 		panic(err)
@@ -33,14 +33,14 @@ func Example_client() {
 	userID, token := server.Login("admin")
 	client, err := rocketchat.New(server.URL(),
 		rocketchat.WithTransport(server),
-		rocketchat.WithToken(userID, rocketchat.Secret(token)))
+		rocketchat.WithToken(userID, rocketchat.NewSecret(token)))
 	if err != nil {
 		log.Fatal(err)
 	}
 
 	// What is to be tested: here a single call.
 	_, err = client.Users.Create(context.Background(), rocketchat.UserCreate{
-		Username: "ann", Name: "Ann Lee", Email: "ann@example.org", Password: "Ann-Passw0rd-1",
+		Username: "ann", Name: "Ann Lee", Email: "ann@example.org", Password: rocketchat.NewSecret("Ann-Passw0rd-1"),
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -94,7 +94,7 @@ func ExampleWithSecondFactor() {
 	_, err := as("admin", server).Tokens.Generate(ctx, "backup", rocketchat.TokenOptions{})
 	fmt.Println(errors.Is(err, rocketchat.ErrTOTPRequired))
 
-	answer := rocketchat.WithTwoFactor(rocketchat.AnswerWithPassword(rocketchattest.AdminPassword))
+	answer := rocketchat.WithTwoFactor(rocketchat.AnswerWithPassword(rocketchat.NewSecret(rocketchattest.AdminPassword)))
 	_, err = as("admin", server, answer).Tokens.Generate(ctx, "backup", rocketchat.TokenOptions{})
 	fmt.Println(err)
 	// Output:
@@ -194,7 +194,7 @@ func ExampleServer_Grant() {
 	server := rocketchattest.New()
 	server.Grant("create-user", "bot") // and administrators not any more
 	_, err := as("admin", server).Users.Create(context.Background(), rocketchat.UserCreate{
-		Username: "ann", Name: "Ann Lee", Email: "ann@example.org", Password: "Ann-Passw0rd-1",
+		Username: "ann", Name: "Ann Lee", Email: "ann@example.org", Password: rocketchat.NewSecret("Ann-Passw0rd-1"),
 	})
 	fmt.Println(errors.Is(err, rocketchat.ErrForbidden))
 	// Output:
@@ -244,7 +244,7 @@ func ExampleWithMiddleware() {
 	}
 	server := rocketchattest.New(rocketchattest.WithMiddleware(lose))
 	ann, err := as("admin", server).Users.Create(context.Background(), rocketchat.UserCreate{
-		Username: "ann", Name: "Ann Lee", Email: "ann@example.org", Password: "Ann-Passw0rd-1",
+		Username: "ann", Name: "Ann Lee", Email: "ann@example.org", Password: rocketchat.NewSecret("Ann-Passw0rd-1"),
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -124,7 +124,11 @@ func (c *call) outsideForbidden() bool {
 // listUsers is users.list.
 func (c *call) listUsers() (any, error) {
 	full := c.may("view-full-other-user-info")
-	if c.outsideForbidden() || c.query.has("email") && !full {
+	email := ""
+	if c.version.atLeast(8, 4) { // older ones ignore it
+		email = c.query.str("email")
+	}
+	if c.outsideForbidden() || email != "" && !full {
 		return nil, c.forbidden()
 	}
 	q, err := c.listQuery(userFields())
@@ -132,7 +136,7 @@ func (c *call) listUsers() (any, error) {
 		return nil, err
 	}
 	holds := q.holds
-	if email := c.query.str("email"); email != "" {
+	if email != "" {
 		wanted := c.userByEmail(email)
 		holds = func(u *account) bool { return u == wanted }
 	}

@@ -24,13 +24,13 @@ import (
 func FromSecret(secret rocketchat.Secret) rocketchat.TwoFactorFunc {
 	return func(_ context.Context, ch rocketchat.TwoFactorChallenge) (rocketchat.Secret, error) {
 		if ch.Method != rocketchat.TwoFactorTOTP {
-			return "", fmt.Errorf("the server asks for %q, not for a code of an authenticator app", string(ch.Method))
+			return rocketchat.Secret{}, fmt.Errorf("the server asks for %q, not for a code of an authenticator app", string(ch.Method))
 		}
 		code, err := totp.GenerateCode(secret.Reveal(), time.Now())
 		if err != nil {
-			return "", errNotASecret // the cause might quote it
+			return rocketchat.Secret{}, errNotASecret // the cause might quote it
 		}
-		return rocketchat.Secret(code), nil
+		return rocketchat.NewSecret(code), nil
 	}
 }
 

@@ -20,7 +20,7 @@ func TestFromSecret(t *testing.T) {
 	_, err := srv.AddUser(rocketchattest.User{Username: "bot", Password: "B0t-password!", TOTPSecret: seed})
 	require.NoError(t, err)
 	client, err := rocketchat.New(srv.URL(), rocketchat.WithTransport(srv),
-		rocketchat.WithLogin("bot", "B0t-password!"), rocketchat.WithTwoFactor(totp.FromSecret(seed)))
+		rocketchat.WithLogin("bot", rocketchat.NewSecret("B0t-password!")), rocketchat.WithTwoFactor(totp.FromSecret(rocketchat.NewSecret(seed))))
 	require.NoError(t, err)
 	_, err = client.Tokens.Generate(t.Context(), "nightly", rocketchat.TokenOptions{})
 	require.NoError(t, err)
@@ -28,17 +28,17 @@ func TestFromSecret(t *testing.T) {
 
 func TestFromSecretRefuses(t *testing.T) {
 	t.Parallel()
-	_, err := totp.FromSecret(seed)(t.Context(), rocketchat.TwoFactorChallenge{Method: rocketchat.TwoFactorPassword})
+	_, err := totp.FromSecret(rocketchat.NewSecret(seed))(t.Context(), rocketchat.TwoFactorChallenge{Method: rocketchat.TwoFactorPassword})
 	require.ErrorContains(t, err, "password")
-	_, err = totp.FromSecret("not-base-32!")(t.Context(), rocketchat.TwoFactorChallenge{Method: rocketchat.TwoFactorTOTP})
+	_, err = totp.FromSecret(rocketchat.NewSecret("not-base-32!"))(t.Context(), rocketchat.TwoFactorChallenge{Method: rocketchat.TwoFactorTOTP})
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "not-base-32!")
 }
 
 func ExampleFromSecret() {
 	client, err := rocketchat.New("https://chat.example.org",
-		rocketchat.WithLogin("bot", "its password"),
-		rocketchat.WithTwoFactor(totp.FromSecret("JBSWY3DPEHPK3PXP")))
+		rocketchat.WithLogin("bot", rocketchat.NewSecret("its password")),
+		rocketchat.WithTwoFactor(totp.FromSecret(rocketchat.NewSecret("JBSWY3DPEHPK3PXP"))))
 	fmt.Println(client, err)
 	// Output: rocketchat.Client(chat.example.org) <nil>
 }

@@ -55,7 +55,7 @@ func columnOf(name string) (column, error) {
 		return text(func(u *rocketchat.DesiredUser) *string { u.Nickname = new(""); return u.Nickname }), nil
 	case "password":
 		return func(u *rocketchat.DesiredUser, cell string) error {
-			u.Password = rocketchat.Secret(cell)
+			u.Password = rocketchat.NewSecret(cell)
 			return nil
 		}, nil
 	case "roles":

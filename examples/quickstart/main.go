@@ -108,7 +108,7 @@ func (t *tour) createUsers(ctx context.Context) error {
 			Username:            t.prefix + "." + strings.ToLower(person.name),
 			Name:                person.name + " Quickstart",
 			Email:               t.prefix + "." + strings.ToLower(person.name) + "@example.com",
-			Password:            rocketchat.Secret(rand.Text() + "-aZ9!"),
+			Password:            rocketchat.NewSecret(rand.Text() + "-aZ9!"),
 			Bio:                 &person.bio,
 			Verified:            new(true),
 			JoinDefaultChannels: new(false), // nobody is to be greeted in #general
@@ -260,7 +260,7 @@ func (t *tour) search(ctx context.Context) error {
 func (t *tour) meetAnError(ctx context.Context) error {
 	t.step("Handle an error", "Errors have classes that do not depend on a server's wording: errors.Is(err, rocketchat.ErrTaken).")
 	_, err := t.Client.Users.Create(ctx, rocketchat.UserCreate{
-		Username: t.users[0].Username, Name: "Another Ada", Email: t.prefix + ".another@example.com", Password: rocketchat.Secret(rand.Text()),
+		Username: t.users[0].Username, Name: "Another Ada", Email: t.prefix + ".another@example.com", Password: rocketchat.NewSecret(rand.Text()),
 	})
 	failure, ok := errors.AsType[*rocketchat.Error](err)
 	if !ok || !errors.Is(err, rocketchat.ErrTaken) {

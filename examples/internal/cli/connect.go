@@ -44,7 +44,7 @@ func (s *Session) connect(demo Demo) error {
 		return Usage("%v", err)
 	}
 	switch {
-	case set.URL == "" && (set.UserID != "" || set.Token != "" || set.User != "" || set.Password != ""):
+	case set.URL == "" && (set.UserID != "" || !set.Token.IsZero() || set.User != "" || !set.Password.IsZero()):
 		return Usage("there are credentials for a server, but ROCKETCHAT_URL is not set")
 	case set.URL == "":
 		return s.embed(demo)
@@ -55,10 +55,10 @@ func (s *Session) connect(demo Demo) error {
 		rocketchat.WithWaitHook(newWaits(s.waiting).tell),
 	}
 	switch {
-	case set.UserID != "" && set.Token != "":
+	case set.UserID != "" && !set.Token.IsZero():
 		s.Token = set.Token
 		opts = append(opts, rocketchat.WithToken(set.UserID, set.Token))
-	case set.User != "" && set.Password != "":
+	case set.User != "" && !set.Password.IsZero():
 		opts = append(opts, rocketchat.WithLogin(set.User, set.Password))
 	default:
 		return Usage("ROCKETCHAT_URL needs ROCKETCHAT_USER_ID and ROCKETCHAT_TOKEN, or ROCKETCHAT_USER and ROCKETCHAT_PASSWORD")
@@ -88,8 +88,8 @@ func (s *Session) embed(demo Demo) error {
 	var err error
 	s.Client, err = rocketchat.New(s.Demo.URL(),
 		rocketchat.WithTransport(s.Demo),
-		rocketchat.WithLogin("admin", rocketchattest.AdminPassword),
-		rocketchat.WithTwoFactor(rocketchat.AnswerWithPassword(rocketchattest.AdminPassword)),
+		rocketchat.WithLogin("admin", rocketchat.NewSecret(rocketchattest.AdminPassword)),
+		rocketchat.WithTwoFactor(rocketchat.AnswerWithPassword(rocketchat.NewSecret(rocketchattest.AdminPassword))),
 		rocketchat.WithWaitHook(newWaits(s.waiting).tell),
 	)
 	return err

@@ -22,12 +22,12 @@ func (s *Session) secondFactor(password rocketchat.Secret) rocketchat.TwoFactorF
 		one.Lock()
 		defer one.Unlock()
 		switch {
-		case ch.Method == rocketchat.TwoFactorPassword && password != "":
+		case ch.Method == rocketchat.TwoFactorPassword && !password.IsZero():
 			return password, nil
 		case s.screen == nil || terminal(s.Stdin) == nil:
-			return "", &rocketchat.TwoFactorError{Challenge: ch}
+			return rocketchat.Secret{}, &rocketchat.TwoFactorError{Challenge: ch}
 		case ctx.Err() != nil:
-			return "", ctx.Err()
+			return rocketchat.Secret{}, ctx.Err()
 		case ch.Method != rocketchat.TwoFactorPassword:
 			return person(ctx, ch)
 		}
@@ -43,7 +43,7 @@ func (s *Session) ask(question string) (rocketchat.Secret, error) {
 	keyboard := int(s.Stdin.Fd())
 	before, err := term.MakeRaw(keyboard)
 	if err != nil {
-		return "", err
+		return rocketchat.Secret{}, err
 	}
 	defer func() { _ = term.Restore(keyboard, before) }()
 	typed, err := term.NewTerminal(struct {
@@ -53,7 +53,7 @@ func (s *Session) ask(question string) (rocketchat.Secret, error) {
 	if errors.Is(err, io.EOF) { // Ctrl-C or Ctrl-D
 		err = errNotTyped
 	}
-	return rocketchat.Secret(typed), err
+	return rocketchat.NewSecret(typed), err
 }
 
 // terminal returns f if it is a terminal, else nil.
