@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
 // Credentials are what the server knows a caller by.
@@ -52,6 +53,8 @@ type session struct {
 	mu      sync.Mutex
 	current Credentials
 	pending *loggingIn
+	wrong   error // the server refused the log-in
+	wrongAt time.Time
 }
 
 // loggingIn is a log-in under way. Its result is read after done is closed.
@@ -63,11 +66,11 @@ type loggingIn struct {
 func newSession(c *Client, l login) *session {
 	return &session{
 		login: func(ctx context.Context) (Credentials, error) {
-			asking := c
+			asking, maxWait := c, c.config.maxWait
 			if running := callFrom(ctx); running != nil {
-				asking = running.client
+				asking, maxWait = running.client, running.maxWait
 			}
-			opened, err := asking.Sessions.Login(ctx, l.user, l.password)
+			opened, err := asking.Sessions.Login(ctx, l.user, l.password, MaxWait(maxWait))
 			if err != nil {
 				return Credentials{}, err
 			}
@@ -80,14 +83,18 @@ func newSession(c *Client, l login) *session {
 func (s *session) Credentials(ctx context.Context, refused Credentials) (Credentials, error) {
 	for {
 		s.mu.Lock()
-		if s.current != (Credentials{}) && s.current != refused {
+		switch {
+		case s.current != (Credentials{}) && s.current != refused:
 			defer s.mu.Unlock()
 			return s.current, nil
+		case s.wrong != nil && time.Since(s.wrongAt) < wrongFor:
+			defer s.mu.Unlock()
+			return Credentials{}, s.wrong
 		}
 		attempt := s.pending
 		leader := attempt == nil
 		if leader {
-			attempt = &loggingIn{done: make(chan struct{})}
+			attempt = &loggingIn{done: make(chan struct{}), err: errLoginBroken}
 			s.pending = attempt
 		}
 		s.mu.Unlock()
@@ -100,25 +107,54 @@ func (s *session) Credentials(ctx context.Context, refused Credentials) (Credent
 		case <-ctx.Done():
 			return Credentials{}, ended(ctx)
 		}
-		if attempt.err != nil && !errors.Is(attempt.err, context.Canceled) && !errors.Is(attempt.err, context.DeadlineExceeded) {
+		if attempt.err != nil && !isOwn(attempt.err) {
 			return Credentials{}, attempt.err
 		}
 	}
 }
 
+// wrongFor is how long a refused log-in is remembered: a program that goes on all the
+// same must not have the account blocked.
+const wrongFor = time.Minute
+
+// errLoginBroken is what a log-in leaves behind that panicked.
+var errLoginBroken = errors.New("the log-in did not end")
+
+// isOwn reports a failure that concerns the caller who logged in alone: his context
+// ended, or he would not wait as long.
+func isOwn(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, ErrRateLimited) || errors.Is(err, errLoginBroken)
+}
+
 // open logs in for all who wait for attempt.
-func (s *session) open(ctx context.Context, attempt *loggingIn) (Credentials, error) {
-	opened, err := s.login(ctx)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.current, s.pending = opened, nil
+func (s *session) open(ctx context.Context, attempt *loggingIn) (opened Credentials, err error) {
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.current, s.pending, s.wrong = opened, nil, nil
+		if errors.Is(attempt.err, ErrUnauthorized) {
+			s.wrong, s.wrongAt = attempt.err, time.Now()
+		}
+		close(attempt.done)
+	}()
+	opened, err = s.login(ctx)
 	attempt.err = err
-	close(attempt.done)
 	return opened, err
 }
 
 // close logs out, unless nobody has logged in.
 func (s *session) close(ctx context.Context) error {
+	s.mu.Lock()
+	pending := s.pending
+	s.mu.Unlock()
+	if pending != nil {
+		select {
+		case <-pending.done:
+		case <-ctx.Done():
+			return ended(ctx)
+		}
+	}
 	opened := s.opened()
 	if opened == (Credentials{}) {
 		return nil

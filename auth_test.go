@@ -239,3 +239,30 @@ func TestLostLoginIsNotTheCallsDoubt(t *testing.T) {
 	_, err = c.Sessions.Login(t.Context(), "ann", NewSecret("the-password"))
 	require.ErrorIs(t, err, ErrOutcomeUnknown, "of the log-in itself it is")
 }
+
+// TestWrongPasswordIsNotTriedAgain: a program that goes on after a refused log-in must
+// not have the account blocked.
+func TestWrongPasswordIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := rocketchattest.New()
+		c, err := New(srv.URL(), WithTransport(srv), WithLogin("admin", NewSecret("wrong-password")))
+		require.NoError(t, err)
+		for range 30 {
+			_, err := c.Users.Get(t.Context(), ByUsername("admin"))
+			require.ErrorIs(t, err, ErrUnauthorized)
+		}
+		assert.Equal(t, 1, srv.Count("login"))
+		time.Sleep(2 * wrongFor)
+		_, err = c.Users.Get(t.Context(), ByUsername("admin"))
+		require.ErrorIs(t, err, ErrUnauthorized)
+		assert.Equal(t, 2, srv.Count("login"), "it can have been set right")
+	})
+}
+
+func TestCredentialsThatNoHeaderHolds(t *testing.T) {
+	t.Parallel()
+	_, err := New("https://chat.example.org", WithToken("u", NewSecret("token\n")))
+	require.ErrorIs(t, err, ErrInvalid)
+	assert.NotContains(t, err.Error(), "token\n")
+}

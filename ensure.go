@@ -46,7 +46,8 @@ func (s *UsersService) createOnce(ctx context.Context, in UserCreate, opts []Cal
 	}
 	if errors.Is(err, ErrTaken) {
 		if there, getErr := s.existing(ctx, in, opts); there != nil && getErr == nil {
-			return there, nil // somebody was quicker, or our own lost call was
+			there.Adopted = doubt // somebody was quicker, or our own lost call was
+			return there, nil
 		}
 	}
 	if e, ok := errors.AsType[*Error](err); ok && doubt {

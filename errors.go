@@ -86,7 +86,7 @@ type Code string
 // Error implements error.
 func (c Code) Error() string { return string(c) }
 
-// Error says what failed on one line, without addresses, bodies or secrets.
+// Error says what failed on one line, without URLs, bodies or secrets.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("rocketchat")

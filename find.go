@@ -21,8 +21,8 @@ const fewNames = 2
 // No server filters users.list by names: it ignores the filter and answers with
 // everybody, or refuses it.
 //
-// GET /api/v1/users.info for each name, or GET /api/v1/users.list. Permission
-// view-d-room for the list. Lost answers are repeated. A name that nobody has is no
+// GET /api/v1/users.info for each name, or GET /api/v1/users.list. Without
+// the permission view-d-room, which the list needs, each is looked up. Lost answers are repeated. A name that nobody has is no
 // error.
 func (s *UsersService) ByUsernames(ctx context.Context, names []string, opts ...CallOption) (*Found, error) {
 	wanted := make(map[string]*User, len(names))
@@ -74,8 +74,8 @@ func (s *UsersService) ByUsernames(ctx context.Context, names []string, opts ...
 func (s *UsersService) takeFromList(ctx context.Context, take func(*User), open *int, opts []CallOption) error {
 	page, err := s.List(ctx, ListOptions{PageOptions: PageOptions{Everything: true}}, opts...)
 	switch {
-	case errors.Is(err, errTooLarge):
-		return nil
+	case errors.Is(err, errTooLarge), errors.Is(err, ErrForbidden):
+		return nil // then each is looked up
 	case err != nil:
 		return err
 	}

@@ -2,8 +2,11 @@ package rocketchat
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
+	"math"
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -56,12 +59,20 @@ func WithToken(userID string, token Secret) Option {
 			return invalid("", "userID", "must not be empty")
 		case token.IsZero():
 			return invalid("", "token", "must not be empty")
+		case !fitsHeader(userID):
+			return invalid("", "userID", "has a character that no header can hold")
+		case !fitsHeader(token.Reveal()):
+			return invalid("", "token", "has a character that no header can hold, such as the line feed at the end of a file")
 		}
 		c.login = nil
 		c.credentials = staticCredentials{UserID: userID, Token: token}
 		c.caller = userID
 		return nil
 	}
+}
+
+func fitsHeader(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
 // WithLogin makes calls as user, a username or an e-mail address, who is logged
@@ -92,7 +103,7 @@ func WithCredentials(provider CredentialsProvider) Option {
 		}
 		c.login = nil
 		c.credentials = provider
-		c.caller = "provider"
+		c.caller = "provider " + rand.Text() // who it speaks for is not known here
 		return nil
 	}
 }
@@ -152,7 +163,7 @@ func WithMaxAnswer(bytes int64) Option {
 		if bytes <= 0 {
 			return invalid("", "max answer", "must be positive")
 		}
-		c.maxAnswer = bytes
+		c.maxAnswer = min(bytes, math.MaxInt64-1)
 		return nil
 	}
 }
@@ -228,8 +239,8 @@ func WithWaitHook(f func(ctx context.Context, op string, wait time.Duration)) Op
 // remembers a second factor for one User-Agent and address.
 func WithUserAgent(name string) Option {
 	return func(c *config) error {
-		if name == "" {
-			return invalid("", "user agent", "must not be empty")
+		if name == "" || !fitsHeader(name) {
+			return invalid("", "user agent", "must not be empty or have characters that no header can hold")
 		}
 		c.userAgent = name
 		return nil

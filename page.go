@@ -105,6 +105,9 @@ func sortJSON(keys []SortKey) string {
 // cappedPage is the largest page that a server gives where it does not give all.
 const cappedPage = 100
 
+// maxBarren bounds the search for the place where a list goes on.
+const maxBarren = 1000
+
 // walk yields every item of a list once. It asks for everything at once; where the
 // server does not give that, or when the caller set a page size, it goes page by page.
 //
@@ -119,7 +122,11 @@ func walk[T any](ctx context.Context, op string, opts PageOptions, id func(*T) s
 	return func(yield func(*T, error) bool) {
 		next := opts
 		next.Everything = opts.Count == 0
+		if opts.Count == 1 {
+			next.Count = 2 // one of them overlaps
+		}
 		var seen *seenIDs
+		barren := 0 // pages with nothing new, one after the other
 		for overlap, step := 0, 0; ; {
 			page, err := fetch(ctx, next)
 			if next.Everything && errors.Is(err, errTooLarge) {
@@ -142,7 +149,9 @@ func walk[T any](ctx context.Context, op string, opts PageOptions, id func(*T) s
 			if overlap > 0 && next.Offset > opts.Offset && (len(items) == 0 || !seen.has(id(&items[0]))) {
 				step = max(1, 2*step)
 				next.Offset = max(next.Offset-step, opts.Offset)
-				continue
+				if barren++; barren < maxBarren {
+					continue
+				}
 			}
 			fresh := 0
 			for i := range items {
@@ -158,7 +167,7 @@ func walk[T any](ctx context.Context, op string, opts PageOptions, id func(*T) s
 			if end >= page.Total {
 				return
 			}
-			if fresh == 0 && step == 0 || len(items) == 0 {
+			if barren++; fresh == 0 && step == 0 || len(items) == 0 || barren >= maxBarren {
 				yield(nil, &Error{
 					Op: op, Class: ErrBadAnswer,
 					Message: fmt.Sprintf("the list does not go on after %d of %d items", seen.count, page.Total),
@@ -166,7 +175,7 @@ func walk[T any](ctx context.Context, op string, opts PageOptions, id func(*T) s
 				return
 			}
 			if fresh > 0 {
-				step = 0
+				step, barren = 0, 0
 			}
 			overlap = min(1, len(items)-1)
 			next.Offset = end - overlap
@@ -216,6 +225,6 @@ func pageOf[T any](e endpoint, member string, items []T, offset, total int) (*Pa
 
 // jsonQuery is a query parameter that the server wants as JSON.
 func jsonQuery(v any) string {
-	out, _ := json.Marshal(v) // of structs of texts and lists, which cannot fail
+	out, _ := json.Marshal(v, json.Deterministic(true)) // of what was JSON, or is texts and lists
 	return string(out)
 }

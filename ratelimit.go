@@ -106,8 +106,10 @@ func (c *Client) paced(next http.RoundTripper) http.RoundTripper {
 			c.config.logger.LogAttrs(ctx, slog.LevelInfo, "rocketchat: waited for the rate limit",
 				slog.String("op", call.op), slog.Duration("pause", call.pause))
 		}
+		seen := Sighting{Kind: Nothing} // should a hook or the transport panic
+		defer func() { c.config.gate.Leave(route, pass, seen) }()
 		res, err := next.RoundTrip(req)
-		c.config.gate.Leave(route, pass, call.sighting(c.config.clock, sent, err))
+		seen = call.sighting(c.config.clock, sent, err)
 		return res, err
 	})
 }
@@ -321,7 +323,7 @@ func (g *memoryGate) Known(r Route) (RouteLimit, bool) { return g.window(r).know
 // window mirrors the fixed window that the server keeps for one route.
 //
 // When no window is known, or the last one is over, one call goes ahead, the probe,
-// and its answer says how many the new window holds. While it is open there are never
+// and its answer says how many the new window holds; if it takes long, others follow. While it is open there are never
 // more calls under way than it has left: so a neighbour on the same address, whose
 // calls count too, is noticed before he costs more than a refusal.
 type window struct {
@@ -334,8 +336,9 @@ type window struct {
 	underWay   int
 	reset      time.Time
 	length     time.Duration // the longest seen
-	probing    bool
-	queue      list.List // of *waiter
+	probes     int           // under way
+	probedAt   time.Time     // the first of them
+	queue      list.List     // of *waiter
 	timer      *time.Timer
 }
 
@@ -396,19 +399,38 @@ func (w *window) admit(now time.Time) (Pass, bool) {
 		w.underWay++
 		return Pass{Generation: w.generation}, true
 	}
-	if w.probing {
+	switch {
+	case w.probedAt.IsZero(): // the first of a window
+		w.generation++
+		w.probedAt, w.probes, w.underWay = now, 0, 0
+	case w.probes >= w.mayProbe(now):
 		return Pass{}, false
 	}
-	w.generation++
-	w.probing, w.underWay = true, 0
+	w.probes++
 	return Pass{Generation: w.generation, Probe: true}, true
+}
+
+// patience is how long one probe is waited for.
+const patience = time.Second
+
+// mayProbe is how many probes may be under way: one, and twice as many after each second
+// that brought no answer, so that a slow or lost one does not hold up everybody.
+func (w *window) mayProbe(now time.Time) int {
+	n := 1 << min(now.Sub(w.probedAt)/patience, 10)
+	if w.limit > 0 {
+		n = min(n, w.limit)
+	}
+	return n
 }
 
 // expected is how long a call would wait that came now.
 func (w *window) expected(now time.Time) time.Duration {
 	ahead := w.queue.Len()
-	if w.limit == 0 {
-		return 0
+	if w.limit == 0 { // a route that a proxy closed, or of which nothing is known
+		if w.remaining > 0 {
+			return 0
+		}
+		return max(w.reset.Sub(now), 0)
 	}
 	if !now.Before(w.reset) {
 		return time.Duration(ahead/w.limit) * w.length
@@ -432,7 +454,10 @@ func (w *window) settle(caller string, p Pass, seen Sighting) {
 	current := p.Generation == w.generation
 	if p.Generation != 0 && current {
 		if p.Probe {
-			w.probing = false
+			w.probes--
+			if seen.Kind >= Free {
+				w.probedAt = time.Time{}
+			}
 		} else {
 			w.underWay--
 		}
@@ -462,6 +487,7 @@ func (w *window) learn(now time.Time, seen Sighting) {
 	case seen.Reset <= 0: // of a window that is over meanwhile
 	case seen.Window > w.id, !now.Before(w.reset):
 		w.id, w.reset, w.remaining = seen.Window, reset, seen.Remaining
+		w.probedAt = time.Time{}
 	case seen.Window == w.id:
 		w.remaining, w.reset = min(w.remaining, seen.Remaining), reset
 	default: // of another instance behind a balancer, whose window began earlier
@@ -479,7 +505,7 @@ func (w *window) refuse(now time.Time, seen Sighting) {
 		w.reset = reset
 	}
 	w.id = max(w.id, seen.Window)
-	w.remaining = 0
+	w.remaining, w.probedAt = 0, time.Time{}
 	w.length = max(w.length, seen.Reset)
 }
 
@@ -517,21 +543,26 @@ func (w *window) let(place *list.Element, pass Pass) {
 	close(waiting.ready)
 }
 
-// schedule sets the timer for those who wait for the next window.
+// schedule sets the timer for those who wait for the next window, or for a probe that
+// takes its time.
 func (w *window) schedule(now time.Time) {
+	wake := w.reset.Sub(now)
+	if wake <= 0 && w.probes > 0 {
+		wake = patience - now.Sub(w.probedAt)%patience
+	}
 	switch {
-	case w.queue.Len() == 0 || !now.Before(w.reset):
+	case w.queue.Len() == 0 || wake <= 0:
 		if w.timer != nil {
 			w.timer.Stop()
 		}
 	case w.timer == nil:
-		w.timer = time.AfterFunc(w.reset.Sub(now), func() {
+		w.timer = time.AfterFunc(wake, func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.dispatch()
 		})
 	default:
-		w.timer.Reset(w.reset.Sub(now))
+		w.timer.Reset(wake)
 	}
 }
 

@@ -556,3 +556,90 @@ func TestGateWakesWhoWaits(t *testing.T) {
 		}
 	})
 }
+
+// TestSlowProbe: the call that was to find out how many may go gets no answer for long.
+// The others do not wait for it to time out.
+func TestSlowProbe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := rocketchattest.New(rocketchattest.WithLimit(0, 0))
+		var n atomic.Int32
+		c := ordinaryClient(t, srv, WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+			if n.Add(1) == 1 {
+				time.Sleep(25 * time.Second)
+			}
+			return srv.RoundTrip(r)
+		})))
+		var slow atomic.Int32
+		allAtOnce(t, 50, func(int) error {
+			start := time.Now()
+			_, err := c.Users.Get(t.Context(), ByUsername("admin"))
+			if time.Since(start) > 2*time.Second {
+				slow.Add(1)
+			}
+			return err
+		})
+		assert.EqualValues(t, 1, slow.Load())
+
+		dead := ordinaryClient(t, rocketchattest.New(), WithRetry(RetryPolicy{MaxAttempts: 1}), WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})))
+		start := time.Now()
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				_, err := dead.Users.Get(t.Context(), ByUsername("admin"))
+				assert.ErrorIs(t, err, ErrUnreachable)
+			})
+		}
+		wg.Wait()
+		assert.Less(t, time.Since(start), 40*time.Second, "they time out side by side")
+	})
+}
+
+// TestPanicLeavesTheGateOpen: a hook that panics ends its call, not the route.
+func TestPanicLeavesTheGateOpen(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	panics := true
+	c := loginClient(t, srv, WithHook(func(context.Context, Attempt) {
+		if panics {
+			panic("a hook")
+		}
+	}))
+	call := func() (err error) {
+		defer func() {
+			if recover() != nil {
+				err = errors.New("panicked")
+			}
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		_, err = c.Users.Get(ctx, ByUsername("admin"))
+		return err
+	}
+	require.ErrorContains(t, call(), "panicked") // in the log-in
+	panics = false
+	require.NoError(t, call())
+	panics = true
+	require.ErrorContains(t, call(), "panicked")
+	panics = false
+	require.NoError(t, call())
+}
+
+// TestClosedByProxy: the wait for a route that a proxy closed is bounded, too.
+func TestClosedByProxy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newTestClient(t, serve(func(int, *http.Request) (*http.Response, error) {
+			res := reply(http.StatusTooManyRequests, "text/html", "slow down")
+			res.Header.Set("Retry-After", "600")
+			return res, nil
+		}), WithMaxWait(time.Second))
+		start := time.Now()
+		_, err := c.Users.Get(t.Context(), ByID("a"))
+		require.ErrorIs(t, err, ErrRateLimited)
+		assert.Less(t, time.Since(start), time.Second)
+	})
+}

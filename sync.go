@@ -190,8 +190,8 @@ func (s *UsersService) Sync(ctx context.Context, desired []DesiredUser, in SyncO
 // nothing.
 //
 // A plan never deactivates the account that the client acts for, bots and apps, or the
-// last active administrator, nor takes the role admin from the last one; it says so
-// in Refusals.
+// last active administrator, nor takes the role admin from that account or from the last
+// who holds it, even if others are to get it; it says so in Refusals.
 //
 // GET /api/v1/me, GET /api/v1/users.list, and GET /api/v1/users.info for users whose
 // nickname, bio or custom fields are to be compared. Permissions view-d-room and
@@ -230,7 +230,7 @@ func (s *UsersService) PlanSync(ctx context.Context, desired []DesiredUser, in S
 func checkDesired(desired []DesiredUser, in SyncOptions) error {
 	const op = "users.sync"
 	switch {
-	case in.MaxDeactivations < 0 || in.MaxDeactivations > 1:
+	case !(in.MaxDeactivations >= 0 && in.MaxDeactivations <= 1): // NaN, too
 		return invalid(op, "MaxDeactivations", "must be a share from 0 to 1")
 	case in.Concurrency < 0:
 		return invalid(op, "Concurrency", "must not be negative")
@@ -261,7 +261,7 @@ type planner struct {
 	byEmail map[string]*User // in lower case
 	seesAll bool
 	active  int
-	admins  int // active ones, after the steps so far
+	admins  int // active ones that are left; who is to become one does not count yet
 }
 
 func (p *planner) add(u *User) {
@@ -309,7 +309,10 @@ func (p *planner) plan(desired []DesiredUser) (*SyncPlan, error) {
 		}
 		if owner := p.byEmail[strings.ToLower(d.Email)]; d.Email != "" && owner != nil && owner != u {
 			p.refuse(d.Username, fmt.Sprintf("the address %s belongs to %s", d.Email, owner.Username))
-			continue
+			if u == nil {
+				continue
+			}
+			d.Email = "" // the rest can be done
 		}
 		if u == nil {
 			p.create(d)
@@ -390,11 +393,15 @@ func (p *planner) change(d DesiredUser, u *User) {
 		differs("name", u.Name, d.Name)
 	}
 	if d.Roles != nil && listOf(d.Roles) != listOf(u.Roles) {
-		if isAdmin(u) && u.Active && !slices.Contains(d.Roles, "admin") && p.admins == 1 {
+		demoted := isAdmin(u) && !slices.Contains(d.Roles, "admin")
+		switch {
+		case demoted && u.ID == p.me:
+			p.refuse(u.Username, "the account that the sync runs as keeps the role admin")
+		case demoted && u.Active && p.admins == 1:
 			p.refuse(u.Username, "the last administrator keeps the role admin")
-		} else {
-			if u.Active && isAdmin(u) != slices.Contains(d.Roles, "admin") {
-				p.admins += map[bool]int{true: -1, false: 1}[isAdmin(u)]
+		default:
+			if demoted && u.Active {
+				p.admins--
 			}
 			step.update.Roles = d.Roles
 			differs("roles", listOf(u.Roles), listOf(d.Roles))
@@ -474,7 +481,8 @@ func textOfField(value any) string {
 
 // sameJSON compares a value of the caller's with one that came as JSON.
 func sameJSON(a, b any) bool {
-	return reflect.DeepEqual(a, b) || jsonQuery(a) == jsonQuery(b)
+	text := jsonQuery(a)
+	return reflect.DeepEqual(a, b) || text != "" && text == jsonQuery(b)
 }
 
 // randomPassword satisfies the strictest policy that servers come with.

@@ -189,6 +189,12 @@ func TestSyncKeepsAnAdministrator(t *testing.T) {
 	assert.Empty(t, plan.Steps)
 	assert.Contains(t, plan.String(), "keeps the role admin")
 
+	// Who is to become one does not count: that step can fail.
+	plan, err = c.Users.PlanSync(t.Context(), []DesiredUser{{Username: "syncer", Roles: []string{"syncer", "admin"}}, {Username: "admin", Roles: []string{"user"}}}, SyncOptions{})
+	require.NoError(t, err)
+	assert.Len(t, plan.Steps, 1)
+	assert.Contains(t, plan.String(), "keeps the role admin")
+
 	_, err = srv.AddUser(rocketchattest.User{Username: "admin2", Email: "admin2@example.com", Roles: []string{"admin"}})
 	require.NoError(t, err)
 	plan, err = c.Users.PlanSync(t.Context(), []DesiredUser{{Username: "admin", Roles: []string{"user"}}}, everybody)
@@ -363,4 +369,39 @@ func TestSyncAdoptsLostCreates(t *testing.T) {
 		assert.True(t, result.Adopted)
 	}
 	assert.Equal(t, 5, srv.Count("users.create"))
+}
+
+func TestSyncKeepsItsOwnRights(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	_, err := srv.AddUser(rocketchattest.User{Username: "admin2", Email: "admin2@example.com", Roles: []string{"admin"}})
+	require.NoError(t, err)
+	plan, err := adminClient(t, srv).Users.PlanSync(t.Context(), []DesiredUser{{Username: "admin", Roles: []string{"user"}}}, SyncOptions{})
+	require.NoError(t, err)
+	assert.Empty(t, plan.Steps)
+	assert.Contains(t, plan.String(), "runs as keeps the role admin")
+}
+
+// TestSyncOfWhatConflicts: an address that is somebody else's does not keep the rest
+// from being done.
+func TestSyncOfWhatConflicts(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	addPeople(t, srv, people(10))
+	plan, err := adminClient(t, srv).Users.PlanSync(t.Context(), []DesiredUser{
+		{Username: "person0001", Email: "person0002@example.com", Active: new(false)},
+	}, SyncOptions{})
+	require.NoError(t, err)
+	assert.Len(t, plan.Refusals, 1)
+	require.Len(t, plan.Steps, 1)
+	assert.Equal(t, SyncDeactivate, plan.Steps[0].Action)
+}
+
+func TestSameJSON(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		require.True(t, sameJSON(map[string]any{"a": 1, "b": 2, "c": []int{3}}, map[string]any{"c": []any{3.0}, "b": 2.0, "a": 1.0}))
+	}
+	assert.False(t, sameJSON(1, 2))
+	assert.False(t, sameJSON(make(chan int), make(chan int)), "what cannot be encoded is not the same")
 }

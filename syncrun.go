@@ -11,10 +11,11 @@ import (
 // SyncResult is what became of a step.
 type SyncResult struct {
 	SyncStep
-	// Done tells that the account is now as the step wanted it.
+	// Done tells that the account is now as the step wanted it, or, with Adopted, there.
 	Done bool
 	// Adopted tells that the account of a create step was found to be there after the
-	// answer was lost, or had been made by somebody else meanwhile.
+	// answer was lost, or had been made by somebody else meanwhile. What differs in it the
+	// next sync changes.
 	Adopted bool
 	// Skipped tells that nothing was sent for the step, because the context had ended.
 	Skipped bool

@@ -49,6 +49,9 @@ func parseTime(data []byte) (time.Time, error) {
 	case 'n':
 		return time.Time{}, nil
 	case '"':
+		if len(data) < 2 {
+			return time.Time{}, errNotATime
+		}
 		return parseTimeText(data)
 	case '{':
 		var date struct {

@@ -135,14 +135,15 @@ type UserUpdate struct {
 // edit-other-user-info, without which the server answers 400, and more for single
 // fields; none for one's own account. CustomFields need view-full-other-user-info as
 // well, unless Overwrite is set: what the caller does not see cannot be kept. A lost
-// answer is repeated. A changed Email is limited to one in a minute for each user.
+// answer is repeated, unless SetRandomPassword or SendWelcomeEmail would mail again. A changed Email is limited to one in a minute for each user.
 // Errors: [ErrNotFound], [ErrTaken], [ErrForbidden], [ErrInvalid], and [ErrLastOwner]
 // for Active, when everything else is changed already.
 func (s *UsersService) Update(ctx context.Context, userID string, in UserUpdate, opts ...CallOption) (*User, error) {
-	e := post("users.update").since("0.35.0").repeatable().yields("user").
+	e := post("users.update").since("0.35.0").yields("user").
 		require(userID != "", "userId", "must not be empty").
 		require(!in.empty(), "UserUpdate", "must name what to change").
 		require(in.Password == nil || !in.Password.IsZero(), "Password", "must not be empty")
+	e.idempotent = !in.mails()
 	if e.wrong == nil && in.erases() {
 		present, err := s.Get(ctx, ByID(userID), opts...)
 		if err != nil {
@@ -166,6 +167,11 @@ type userUpdateBody struct {
 }
 
 // empty reports that the update names nothing.
+// mails reports an update that sends a mail each time, one of them with a new password.
+func (u UserUpdate) mails() bool {
+	return u.SetRandomPassword != nil && *u.SetRandomPassword || u.SendWelcomeEmail != nil && *u.SendWelcomeEmail
+}
+
 func (u UserUpdate) empty() bool {
 	u.ConfirmRelinquish, u.Overwrite = false, false
 	return reflect.ValueOf(u).IsZero()

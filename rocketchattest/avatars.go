@@ -79,7 +79,10 @@ func (c *call) setAvatar() (any, error) {
 		return nil, err
 	}
 	address := c.body.str("avatarUrl")
-	if address == "" {
+	switch {
+	case address == "" && !c.version.atLeast(8):
+		return nil, plain("Unsupported content type: " + c.r.Header.Get("Content-Type"))
+	case address == "":
 		return nil, plain("[Invalid request body]")
 	}
 	if !fetchable(address) {
@@ -91,6 +94,8 @@ func (c *call) setAvatar() (any, error) {
 
 func (c *call) uploadAvatar(others bool) (any, error) {
 	switch {
+	case errors.Is(c.fileErr, errNoFile) && !c.version.atLeast(8):
+		return nil, coded("No file uploaded", "", nil)
 	case errors.Is(c.fileErr, errNoFile):
 		return nil, plain("[No file uploaded]")
 	case c.fileErr != nil:

@@ -160,10 +160,10 @@ func (c *call) register() (any, error) {
 	now, approved := c.now(), !c.enabled("Accounts_ManuallyApproveNewUsers")
 	u := &account{
 		username: username, name: c.body.str("name"), kind: "user", active: approved, createdAt: now, updatedAt: now, status: "offline",
-		emails: []address{{Address: email}}, roles: []string{"user"}, passwordHash: digest(c.body.str("pass")), reason: c.body.str("reason"),
+		emails: []address{{Address: email}}, roles: []string{"user"}, passwordHash: digest(c.body.str("pass")),
 	}
 	if !approved {
-		u.inactiveReason = "pending_approval"
+		u.inactiveReason, u.reason = "pending_approval", strings.TrimSpace(c.body.str("reason"))
 	}
 	if err := c.insert(u); err != nil {
 		return nil, plain("Error creating user")

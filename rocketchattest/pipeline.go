@@ -173,6 +173,9 @@ func (c *call) check() (any, error) {
 	checks := []func() error{c.authenticate, c.permitted, c.validQuery, c.validBody, c.limited, c.secondFactor}
 	if !c.version.atLeast(8, 4) {
 		checks = []func() error{c.authenticate, c.limited, c.validQuery, c.validBody, c.permitted, c.secondFactor}
+		if c.route.body != nil && c.route.body.code != "" && !c.version.atLeast(8) { // looked at inside the action
+			checks = []func() error{c.authenticate, c.limited, c.validQuery, c.permitted, c.secondFactor, c.validBody}
+		}
 	}
 	for _, ok := range checks {
 		if err := ok(); err != nil {

@@ -158,6 +158,9 @@ func (c *call) addToRole() (any, error) {
 
 // removeFromRole is roles.removeUserFromRole. The username must be spelled exactly.
 func (c *call) removeFromRole() (any, error) {
+	if !c.version.atLeast(8) && c.body.str("roleId") == "" && c.body.str("roleName") == "" {
+		return nil, plain("error-invalid-role-properties")
+	}
 	u := c.userByName(c.body.str("username"))
 	if u == nil || u.username != c.body.str("username") {
 		return nil, coded("error-invalid-user", "There is no user with this username", nil)

@@ -27,6 +27,12 @@ func (o object) str(key string) string {
 	return ""
 }
 
+// maybeText tells whether a key holds nothing but a text, if anything.
+func (o object) maybeText(key string) bool {
+	_, ok := o[key].(string)
+	return ok || o[key] == nil
+}
+
 func (o object) flag(key string) bool { v, _ := o[key].(bool); return v }
 
 func (o object) number(key string) float64 { v, _ := o[key].(float64); return v }

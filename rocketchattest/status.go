@@ -45,7 +45,7 @@ func (c *call) checkStatus(status string) error {
 func (c *call) setStatus() (any, error) {
 	where := fields{"method": "users.setStatus"}
 	hasMessage, status := c.body.has("message"), c.body.str("status")
-	if !hasMessage && !c.body.has("status") {
+	if !hasMessage && !c.body.has("status") || !c.body.maybeText("message") || !c.body.maybeText("status") {
 		return nil, plain("Match error: Failed Match.OneOf, Match.Maybe or Match.Optional validation")
 	}
 	if !c.enabled("Accounts_AllowUserStatusMessageChange") && (hasMessage || !c.version.atLeast(8, 6)) {
@@ -239,21 +239,33 @@ func (c *call) checkCustomStatus(id string) error {
 			fields{"method": "insertOrUpdateUserStatus", "input": value, "field": field})
 	}
 	switch {
-	case strings.TrimSpace(name) == "" || strings.ContainsAny(name, "><&\"'"):
+	case strings.TrimSpace(name) == "":
+		return coded("error-the-field-is-required", "The field Name is required", fields{"method": "insertOrUpdateUserStatus", "field": "Name"})
+	case strings.ContainsAny(name, "><&\"'"):
 		return invalid("name", name, "Name")
-	case kind != "" && !slices.Contains(statusTypes(), kind):
-		return invalid("status type", kind, "StatusType")
 	case slices.ContainsFunc(c.statuses, func(s *customStatus) bool { return s.Name == name && s.ID != id }):
 		return coded("Custom_User_Status_Error_Name_Already_In_Use", "The custom user status name is already in use",
 			fields{"method": "insertOrUpdateUserStatus"})
+	case kind != "" && !slices.Contains(statusTypes(), kind):
+		return invalid("status type", kind, "StatusType")
+	}
+	return nil
+}
+
+// wanted refuses a body without one of the keys, as servers do that have no schema for the route.
+func (c *call) wanted(keys ...string) error {
+	for _, key := range keys {
+		if !c.body.has(key) {
+			return plain("Match error: Missing key '" + key + "'")
+		}
 	}
 	return nil
 }
 
 // createCustomStatus is custom-user-status.create.
 func (c *call) createCustomStatus() (any, error) {
-	if !c.body.has("name") {
-		return nil, plain("Match error: Missing key 'name'")
+	if err := c.wanted("name"); err != nil {
+		return nil, err
 	}
 	if err := c.manageStatuses(); err != nil {
 		return nil, err
@@ -275,6 +287,9 @@ func (c *call) customStatus(id string) *customStatus {
 
 // updateCustomStatus is custom-user-status.update. An unknown id is found before the permission is looked at.
 func (c *call) updateCustomStatus() (any, error) {
+	if err := c.wanted("_id", "name"); err != nil {
+		return nil, err
+	}
 	id := c.body.str("_id")
 	s := c.customStatus(id)
 	if s == nil {
@@ -286,7 +301,10 @@ func (c *call) updateCustomStatus() (any, error) {
 	if err := c.checkCustomStatus(id); err != nil {
 		return nil, err
 	}
-	s.Name, s.StatusType, s.UpdatedAt = c.body.str("name"), c.body.str("statusType"), stamp{c.now()}
+	s.Name, s.UpdatedAt = c.body.str("name"), stamp{c.now()}
+	if c.body.has("statusType") {
+		s.StatusType = c.body.str("statusType")
+	}
 	return fields{"customUserStatus": s}, nil
 }
 

@@ -112,8 +112,8 @@ func (c *call) challengeFactor(u *account, code, wanted string, remember bool) e
 	methods := c.factorMethods(u)
 	method := ""
 	switch {
-	case slices.Contains(methods, wanted):
-		method = wanted
+	case wanted == "totp" || wanted == "email" && slices.ContainsFunc(u.emails, func(e address) bool { return e.Verified }):
+		method = wanted // active or not: a code for one that is not is never right
 	case len(methods) > 0:
 		method = methods[0]
 	case u.passwordHash != "" && c.enabled("Accounts_TwoFactorAuthentication_Enforce_Password_Fallback"):
@@ -157,11 +157,11 @@ func (c *call) factorDetails(u *account, method string, methods []string) fields
 }
 
 func (c *call) checkFactor(u *account, method, code string) bool {
-	switch method {
+	switch active := slices.Contains(c.factorMethods(u), method); method {
 	case "totp":
-		return c.checkTOTP(u, code)
+		return active && c.checkTOTP(u, code)
 	case "email":
-		return c.checkEmailCode(u, code)
+		return active && c.checkEmailCode(u, code)
 	}
 	return hmac.Equal([]byte(strings.ToLower(code)), []byte(u.passwordHash))
 }

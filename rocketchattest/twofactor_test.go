@@ -49,6 +49,11 @@ func TestSecondFactor(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, update("alice.m", code, "email"), "a code works once")
 
 	assert.Equal(t, http.StatusOK, update("admin", digestOf(rocketchattest.AdminPassword), "password"))
+	_, refused := w.call("admin", "POST users.update", `{"userId":"bruno","data":{}}`, map[string]string{
+		"x-2fa-code": digestOf(rocketchattest.AdminPassword), "x-2fa-method": "totp",
+	})
+	assert.Equal(t, "totp-invalid", dig(refused, "errorType"), "a method that is named counts, active or not")
+	assert.Equal(t, map[string]any{"method": "totp", "codeGenerated": false, "availableMethods": []any{}}, dig(refused, "details"))
 	id, token := w.PersonalAccessToken("admin", "robot", true)
 	res, _ := w.call("", "POST users.update", `{"userId":"bruno","data":{}}`, map[string]string{"X-User-Id": id, "X-Auth-Token": token})
 	assert.Equal(t, http.StatusOK, res.StatusCode, "a token may bypass it")

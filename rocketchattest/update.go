@@ -338,10 +338,10 @@ func (c *call) saveOwnStatus(data object) error {
 		}
 	}
 	if status := data.str("statusType"); status != "" {
-		if err := c.checkStatus(status); err != nil {
-			return err
+		if status == "offline" && !c.enabled("Accounts_AllowInvisibleStatusOption") {
+			return coded("error-status-not-allowed", "Invisible status is disabled", fields{"method": "setUserStatus"})
 		}
-		c.me.statusDefault = status
+		c.me.statusDefault = status // whatever the word: nothing checks it here
 		if c.me.statusConnection == "" {
 			c.me.statusConnection = "offline"
 		}

@@ -30,17 +30,12 @@ func (c *call) chosen(o object) (*account, error) {
 
 // namesOther tells whether a request names a user besides the caller.
 func (c *call) namesOther(o object) bool {
-	id, name := o.str("userId"), o.str("username")
-	if name == "" {
-		name = o.str("user")
+	id, name, user := o.str("userId"), o.str("username"), o.str("user")
+	if id == "" && name == "" && user == "" {
+		return false
 	}
-	switch {
-	case id != "":
-		return id != c.me.id
-	case name != "":
-		return !strings.EqualFold(name, c.me.username)
-	}
-	return false
+	own := c.me.username
+	return id != c.me.id && (own == "" || name != own && user != own)
 }
 
 // selfOrChosen is the user a request names, or the caller when it names nobody.
