@@ -133,7 +133,7 @@ func (s *session) open(ctx context.Context, attempt *loggingIn) (opened Credenti
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.current, s.pending, s.wrong = opened, nil, nil
-		if errors.Is(attempt.err, ErrUnauthorized) {
+		if e, ok := errors.AsType[*Error](attempt.err); ok && e.Class == ErrUnauthorized && !e.foreign {
 			s.wrong, s.wrongAt = attempt.err, time.Now()
 		}
 		close(attempt.done)

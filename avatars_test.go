@@ -165,7 +165,7 @@ func TestAvatarURL(t *testing.T) {
 	}{
 		{"both", location, `"` + body + `"`, http.StatusTemporaryRedirect, body},
 		{"no body", location, ``, http.StatusTemporaryRedirect, location},
-		{"a page as body", location, `<a href="/">here</a>`, http.StatusFound, location},
+		{"a page as body", location, `<a href="/">here</a>`, http.StatusTemporaryRedirect, location},
 		{"no header", "", `"` + body + `"`, http.StatusOK, body},
 		{"neither", "", `{"success":true}`, http.StatusOK, ""},
 	} {

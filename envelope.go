@@ -210,6 +210,7 @@ func (e *Error) withoutEnvelope(c *call) *Error {
 		return e
 	}
 	kind, _, _ := mime.ParseMediaType(c.header.Get("Content-Type"))
+	e.foreign = true
 	e.Class = cmp.Or(e.Class, ErrBadAnswer)
 	e.Message = strings.TrimSpace(http.StatusText(c.status) + " (no JSON: " + cmp.Or(kind, "no content type") + ")")
 	return e

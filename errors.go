@@ -36,6 +36,8 @@ type Error struct {
 	RetryAfter     time.Duration   // for [ErrRateLimited]: when it can be tried again
 	OutcomeUnknown bool            // a write that may or may not have happened
 	Err            error           // the cause, if there is one
+
+	foreign bool // the answer was none of a Rocket.Chat server
 }
 
 // Class is a kind of failure. It is an error, to be a target of [errors.Is].

@@ -109,7 +109,9 @@ func WithCredentials(provider CredentialsProvider) Option {
 }
 
 // WithTwoFactor answers the server's requests for a second factor: f is called
-// once for a call that needs one, and the call is repeated with the code.
+// once for a call that needs one, and the call is repeated with the code. The code of an
+// authenticator app does not keep, so it is asked for when the rate limit lets the call
+// go, and again should it have to wait after that.
 func WithTwoFactor(f TwoFactorFunc) Option {
 	return func(c *config) error {
 		c.twoFactor = f

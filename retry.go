@@ -107,6 +107,9 @@ func neverSent(err error) bool {
 	if _, badCertificate := errors.AsType[*tls.CertificateVerificationError](err); badCertificate {
 		return true
 	}
+	if _, none := errors.AsType[*noConnectionError](err); none {
+		return true
+	}
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && (op.Op == "dial" || op.Op == "proxyconnect") || isNotSent(err)
 }

@@ -7,8 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -87,6 +89,10 @@ type call struct {
 	raw     *[]byte
 	factor  TwoFactorMethod
 	code    Secret
+	// A challenge that is answered when the call may go, since its code does not keep.
+	challenge  *TwoFactorChallenge
+	provedAt   time.Time
+	unprovable error // why it could not be answered
 
 	// What the attempts leave behind.
 	attempts    int           // sent so far
@@ -165,8 +171,12 @@ func (c *call) run(ctx context.Context, opts []CallOption) error {
 	}
 	ctx = context.WithValue(ctx, callKey{}, c)
 	asked, renewed := false, false
+	var refusal error
 	for {
 		err := c.exchange(ctx)
+		if c.unprovable != nil {
+			return unanswered(refusal, c.unprovable)
+		}
 		if c.raw != nil {
 			*c.raw = bytes.Clone(c.body)
 		}
@@ -175,7 +185,7 @@ func (c *call) run(ctx context.Context, opts []CallOption) error {
 		case err == nil:
 			return nil
 		case errors.Is(err, ErrTOTPRequired) && !asked:
-			asked = true
+			asked, refusal = true, err
 			again, err = c.giveSecondFactor(ctx, err)
 		case errors.Is(err, ErrUnauthorized) && !renewed:
 			renewed = true
@@ -189,17 +199,26 @@ func (c *call) run(ctx context.Context, opts []CallOption) error {
 
 // giveSecondFactor answers the challenge in refusal, when the client can.
 func (c *call) giveSecondFactor(ctx context.Context, refusal error) (again bool, err error) {
-	challenge, ok := errors.AsType[*TwoFactorError](refusal)
-	if !ok || c.client.config.twoFactor == nil || c.factor != "" {
+	needed, ok := errors.AsType[*TwoFactorError](refusal)
+	if !ok || c.client.config.twoFactor == nil || c.factor != "" || needed.Challenge.Op != c.op {
 		return false, refusal
 	}
-	if err := c.askTwoFactor(ctx, c.client.config.twoFactor, challenge.Challenge); err != nil {
-		if e, ok := errors.AsType[*Error](refusal); ok {
-			e.Err = errors.Join(aside(err), challenge)
-		}
-		return false, refusal
+	if needed.Challenge.Method == TwoFactorTOTP {
+		c.challenge = &needed.Challenge
+		return true, nil
+	}
+	if err := c.askTwoFactor(ctx, needed.Challenge); err != nil {
+		return false, unanswered(refusal, err)
 	}
 	return true, nil
+}
+
+// unanswered is the refusal of a call whose challenge could not be answered.
+func unanswered(refusal, err error) error {
+	if e, ok := errors.AsType[*Error](refusal); ok {
+		e.Err = errors.Join(aside(err), e.Err)
+	}
+	return refusal
 }
 
 // renewCredentials asks for others than those that the server refused.
@@ -234,27 +253,30 @@ func (c *call) exchange(ctx context.Context) error {
 		if u, ok := errors.AsType[*url.Error](err); ok {
 			err = u.Err // its text holds the address and the query
 		}
+		if c.status >= 300 && c.status < 400 { // to an address that net/http cannot read
+			return c.redirected()
+		}
 		return noAnswer(c, err)
 	}
 	_ = res.Body.Close()
 	switch {
 	case c.status >= 300 && c.status < 400:
-		if c.redirects {
+		if c.redirects && c.status == http.StatusTemporaryRedirect {
 			return nil
 		}
-		return &Error{Op: c.op, StatusCode: c.status, Class: ErrRedirected, Message: redirectText(res), Attempts: c.attempts, OutcomeUnknown: c.unknown}
+		return c.redirected()
 	case c.status >= 200 && c.status < 300:
 		return nil
 	}
 	return newError(c)
 }
 
-func redirectText(res *http.Response) string {
-	to, err := res.Location()
-	if err != nil {
-		return "to nowhere"
+func (c *call) redirected() *Error {
+	e := &Error{Op: c.op, StatusCode: c.status, Class: ErrRedirected, Attempts: c.attempts, OutcomeUnknown: c.unknown, Message: "to nowhere"}
+	if to, err := c.client.baseURL.Parse(c.header.Get("Location")); err == nil && c.header.Get("Location") != "" {
+		e.Message = "to " + to.Scheme + "://" + to.Host + "; not followed: give the client that address if it is right"
 	}
-	return "to " + to.Scheme + "://" + to.Host + "; not followed: give the client that address if it is right"
+	return e
 }
 
 func (c *call) newRequest(ctx context.Context) (*retryablehttp.Request, error) {
@@ -313,6 +335,9 @@ func (c *Client) authenticated(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		call := callFrom(req.Context())
 		if err := call.sign(req.Context()); err != nil {
+			return nil, &notSentError{err}
+		}
+		if err := call.prove(req.Context()); err != nil {
 			return nil, &notSentError{err}
 		}
 		// The map is the request's own: newRequest made it, and each attempt sets it anew.
@@ -402,6 +427,11 @@ func (c *Client) bounded(next http.RoundTripper) http.RoundTripper {
 		call.status, call.header, call.body = 0, nil, nil
 		ctx, cancel := context.WithTimeoutCause(req.Context(), c.config.attemptTimeout, errAttemptTimeout)
 		defer cancel()
+		var conn *connecting // a read that is repeated needs to know nothing of it
+		if call.write {
+			conn = new(connecting)
+			ctx = conn.watch(ctx)
+		}
 		res, err := next.RoundTrip(req.WithContext(ctx))
 		if err == nil {
 			err = call.readAll(res)
@@ -410,6 +440,9 @@ func (c *Client) bounded(next http.RoundTripper) http.RoundTripper {
 			if req.Context().Err() == nil && ctx.Err() != nil {
 				err = errAttemptTimeout
 			}
+			if conn != nil && conn.lasted() {
+				err = &noConnectionError{err}
+			}
 			return nil, err
 		}
 		call.status, call.header, call.body = res.StatusCode, res.Header, call.buffer.Bytes()
@@ -417,6 +450,24 @@ func (c *Client) bounded(next http.RoundTripper) http.RoundTripper {
 		return res, nil
 	})
 }
+
+// connecting watches a transport that tells of its connections: until it has one,
+// nothing of the request has left.
+type connecting struct{ begun, ended atomic.Bool }
+
+func (c *connecting) watch(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { c.begun.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { c.ended.Store(true) },
+	})
+}
+
+func (c *connecting) lasted() bool { return c.begun.Load() && !c.ended.Load() }
+
+// noConnectionError is a failure before there was a connection.
+type noConnectionError struct{ error }
+
+func (e *noConnectionError) Unwrap() error { return e.error }
 
 // readAll reads the answer into the buffer.
 func (c *call) readAll(res *http.Response) error {

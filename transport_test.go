@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -468,4 +469,32 @@ func TestEmptyObjectIsNoSuccess(t *testing.T) {
 		_, err = c.Users.List(t.Context(), ListOptions{})
 		require.ErrorIs(t, err, ErrBadAnswer, body)
 	}
+}
+
+// TestNoConnection: a firewall that swallows what is sent to it swallows no write.
+func TestNoConnection(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var dials atomic.Int32
+		c := newTestClient(t, &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+			dials.Add(1)
+			time.Sleep(time.Minute) // net/http goes on dialling when the attempt has ended
+			return nil, errors.New("no route to host")
+		}}, WithAttemptTimeout(time.Second))
+		err := exec(t.Context(), c, post("users.create"), struct{}{}, nil)
+		require.ErrorIs(t, err, ErrUnreachable)
+		require.NotErrorIs(t, err, ErrOutcomeUnknown)
+		assert.EqualValues(t, 4, dials.Load(), "it is tried again")
+		time.Sleep(2 * time.Minute)
+	})
+}
+
+func TestRedirectThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	c := newTestClient(t, serve(func(int, *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusFound, Body: http.NoBody, Header: http.Header{"Location": {"https://x y/%zz?rc_token=the-token"}}}, nil
+	}))
+	_, err := c.Users.Get(t.Context(), ByID("a"))
+	require.ErrorIs(t, err, ErrRedirected)
+	assert.NotContains(t, err.Error(), "the-token")
 }

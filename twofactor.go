@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // TwoFactorMethod is a kind of second factor.
@@ -116,6 +117,21 @@ func (l answeredLine) code(ch TwoFactorChallenge) (Secret, error) {
 	return Secret{}, &TwoFactorError{Challenge: ch}
 }
 
+// codeKeeps is how long the code of an authenticator app is good for: servers take it
+// for a while after its half minute, but not for the length of a window.
+const codeKeeps = 20 * time.Second
+
+// prove asks for the code of an authenticator app, now that the call may go: and once
+// more if it had to wait since.
+func (c *call) prove(ctx context.Context) error {
+	if c.challenge == nil || !c.provedAt.IsZero() && time.Since(c.provedAt) < codeKeeps {
+		return nil
+	}
+	c.provedAt = time.Now()
+	c.unprovable = c.askTwoFactor(ctx, *c.challenge)
+	return c.unprovable
+}
+
 // answerTwoFactor has the next attempts carry a second factor.
 func (c *call) answerTwoFactor(method TwoFactorMethod, code Secret) {
 	if method == TwoFactorPassword {
@@ -125,8 +141,8 @@ func (c *call) answerTwoFactor(method TwoFactorMethod, code Secret) {
 }
 
 // askTwoFactor answers a challenge with the caller's function.
-func (c *call) askTwoFactor(ctx context.Context, f TwoFactorFunc, ch TwoFactorChallenge) error {
-	code, err := f(ctx, ch)
+func (c *call) askTwoFactor(ctx context.Context, ch TwoFactorChallenge) error {
+	code, err := c.client.config.twoFactor(ctx, ch)
 	if err != nil {
 		return err
 	}

@@ -122,6 +122,32 @@ func TestSecondFactorByTOTP(t *testing.T) {
 	require.NoError(t, err, "who derives a client that can answer can log in")
 }
 
+// TestCodesDoNotWait: the code of an authenticator app would be worth nothing after a
+// wait for the rate limit.
+func TestCodesDoNotWait(t *testing.T) {
+	t.Parallel()
+	const seed = "JBSWY3DPEHPK3PXP"
+	synctest.Test(t, func(t *testing.T) {
+		srv := rocketchattest.New(rocketchattest.WithSecondFactor(), rocketchattest.WithLatency(latency))
+		srv.Grant("api-bypass-rate-limit")
+		_, err := srv.AddUser(rocketchattest.User{Username: "ann", Roles: []string{"admin"}, TOTPSecret: seed})
+		require.NoError(t, err)
+		addPeople(t, srv, people(20))
+		id, token := srv.Login("ann")
+		c, err := New(srv.URL(), WithTransport(srv), WithToken(id, NewSecret(token)),
+			WithTwoFactor(func(context.Context, TwoFactorChallenge) (Secret, error) {
+				return NewSecret(rocketchattest.TOTPCode(seed, time.Now())), nil
+			}))
+		require.NoError(t, err)
+		allAtOnce(t, 20, func(i int) error {
+			user, _ := srv.User(people(20)[i].Username)
+			_, err := c.Users.Update(t.Context(), user.ID, UserUpdate{Name: new("New Name"), Bio: new(""), Nickname: new("")})
+			return err
+		})
+		assert.Empty(t, refusals(srv))
+	})
+}
+
 func TestSecondFactorByMail(t *testing.T) {
 	t.Parallel()
 	var srv *rocketchattest.Server
