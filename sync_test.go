@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -145,7 +146,7 @@ func TestSyncRefuses(t *testing.T) {
 		require.True(t, ok)
 		assert.Equal(t, name, e.Field)
 	}
-	for _, in := range []SyncOptions{{MaxDeactivations: 1.1}, {MaxDeactivations: -1}, {Concurrency: -1}} {
+	for _, in := range []SyncOptions{{MaxDeactivations: 1.1}, {MaxDeactivations: math.NaN()}, {MaxDeactivations: -1}, {Concurrency: -1}} {
 		_, err := c.Users.PlanSync(t.Context(), nil, in)
 		require.ErrorIs(t, err, ErrInvalid)
 	}
