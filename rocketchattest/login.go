@@ -68,8 +68,6 @@ func (c *call) withoutSuccess(answer fields) (any, error) {
 func (c *call) resume(value string) (any, error) {
 	t := c.byToken[value]
 	switch {
-	case (t == nil || t.expired(c.now())) && c.version.atLeast(7) && !c.version.atLeast(8):
-		return nil, c.unauthorizedLogin() // 7.7 was seen to answer so even to a body without any credentials
 	case t == nil:
 		return nil, c.refusedLogin(http.StatusForbidden, "You've been logged out by the server. Please log in again.", nil)
 	case t.expired(c.now()):

