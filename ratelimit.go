@@ -403,6 +403,8 @@ func (w *window) admit(now time.Time) (Pass, bool) {
 	case w.probedAt.IsZero(): // the first of a window
 		w.generation++
 		w.probedAt, w.probes, w.underWay = now, 0, 0
+	case w.probes == 0: // those before it told nothing
+		w.probedAt = now
 	case w.probes >= w.mayProbe(now):
 		return Pass{}, false
 	}

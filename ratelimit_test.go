@@ -643,3 +643,28 @@ func TestClosedByProxy(t *testing.T) {
 		assert.Less(t, time.Since(start), time.Second)
 	})
 }
+
+// TestLostProbeLongAgo: a probe that told nothing, long ago, is no reason to send a
+// whole burst ahead.
+func TestLostProbeLongAgo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := rocketchattest.New(rocketchattest.WithLatency(latency))
+		lose := true
+		c := ordinaryClient(t, srv, WithRetry(RetryPolicy{MaxAttempts: 1}), WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+			if lose {
+				return nil, errors.New("connection reset")
+			}
+			return srv.RoundTrip(r)
+		})))
+		_, err := c.Users.Get(t.Context(), ByUsername("admin"))
+		require.ErrorIs(t, err, ErrUnreachable)
+		lose = false
+		time.Sleep(time.Hour)
+		allAtOnce(t, 40, func(int) error {
+			_, err := c.Users.Get(t.Context(), ByUsername("admin"))
+			return err
+		})
+		assert.Empty(t, refusals(srv))
+	})
+}
