@@ -1,0 +1,54 @@
+package gate
+
+import "time"
+
+// proven is how many answers without headers in a row let all calls of a caller go.
+// Up to there as many calls may be under way as such answers have come.
+const proven = 64
+
+// caller is an account on one route.
+type caller struct {
+	used    time.Time
+	limited time.Time // when an answer last said that the caller is limited
+	frees   int       // answers in a row without headers, while not known to be limited
+	since   time.Time // the first of them
+	beyond  bool      // one of them came though the window was used up
+	trials  int       // calls under way that were let through because of them
+	waiting int       // calls in the queue
+	exempt  bool
+}
+
+// free takes in a success without limit headers, which was a trial if it was sent
+// beyond the budget. Calls that would fit into two windows prove nothing.
+func (c *caller) free(now time.Time, window time.Duration, trial bool) {
+	c.beyond = c.beyond || trial
+	if c.frees <= defaultLimit && !c.beyond && now.Sub(c.since) > window {
+		c.since, c.frees = now, 0
+	}
+	c.frees++
+	c.exempt = c.frees >= proven
+}
+
+// limit takes in that a call was counted or refused.
+func (c *caller) limit(now time.Time) {
+	c.limited, c.frees, c.beyond, c.exempt = now, 0, false, false
+}
+
+// limitedLately reports whether an answer said so not long ago. A success without
+// headers then says nothing: they were lost on the way.
+func (c *caller) limitedLately(now time.Time, b *budget) bool {
+	return !c.limited.IsZero() && now.Sub(c.limited) < b.recently()
+}
+
+// mayTry reports whether a call may be sent beyond the budget, since the caller seems
+// to be exempt: one when the window is used up, and more and more after one such call,
+// or more calls than a default limit, came back without headers.
+func (c *caller) mayTry(now time.Time, b *budget) bool {
+	switch {
+	case c.frees == 0 || now.Before(b.closed):
+		return false
+	case c.beyond || c.frees > defaultLimit:
+		return c.trials < c.frees
+	}
+	return c.trials == 0 && b.limit > 0 && b.usedUp(now)
+}

@@ -1,0 +1,120 @@
+package gatetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rocketchat-go/rocketchat/gate"
+)
+
+func closedRoute(t *testing.T, s *subject) {
+	s.call(t, gate.Sighting{Kind: gate.Refused, Reset: 30 * minute}) // a proxy's
+	_, err := s.Enter(t.Context(), gate.Entry{Route: route, MaxWait: minute})
+	assert.InDelta(t, 30*minute, waitError(t, err), float64(time.Second))
+	waiting := s.queue(t.Context(), gate.Entry{})
+	start := time.Now()
+	time.Sleep(30*minute - time.Second)
+	s.settle()
+	assert.False(t, waiting.done())
+	time.Sleep(2 * time.Second)
+	s.settle()
+	require.True(t, waiting.done())
+	assert.InDelta(t, 30*minute, waiting.at.Sub(start), float64(time.Second))
+	s.Leave(t.Context(), route, waiting.pass, counted(10, 9, minute))
+	time.Sleep(2 * time.Hour)
+	s.call(t, counted(10, 0, minute))
+	_, err = s.Enter(t.Context(), gate.Entry{Route: route, MaxWait: time.Second})
+	assert.InDelta(t, minute, waitError(t, err), float64(time.Second))
+	known, _ := s.Known(route)
+	assert.InDelta(t, minute, known.Window, float64(time.Second))
+}
+
+func proxyInWindow(t *testing.T, s *subject) {
+	s.call(t, counted(10, 5, minute))
+	s.call(t, gate.Sighting{Kind: gate.Refused, Reset: 2 * time.Second})
+	s.settle()
+	limit, _ := s.Known(route)
+	assert.Zero(t, limit.Remaining)
+	waiting := s.queue(t.Context(), gate.Entry{})
+	assert.False(t, waiting.done())
+	time.Sleep(2 * time.Second)
+	s.settle()
+	require.True(t, waiting.done())
+	s.Leave(t.Context(), route, waiting.pass, gate.Sighting{Kind: gate.Unsent})
+	s.settle()
+	limit, _ = s.Known(route)
+	assert.Equal(t, 5, limit.Remaining)
+	for range 5 {
+		s.call(t, gate.Sighting{Kind: gate.Nothing})
+	}
+	waiting = s.queue(t.Context(), gate.Entry{})
+	assert.False(t, waiting.done())
+	time.Sleep(minute)
+	s.settle()
+	assert.True(t, waiting.done())
+}
+
+func wholeSeconds(t *testing.T, s *subject) {
+	s.call(t, counted(10, 5, 43200*time.Millisecond))
+	start := time.Now()
+	s.call(t, gate.Sighting{Kind: gate.Refused, Reset: 44 * time.Second})
+	waiting := s.queue(t.Context(), gate.Entry{})
+	time.Sleep(minute)
+	s.settle()
+	require.True(t, waiting.done())
+	assert.InDelta(t, 43200*time.Millisecond, waiting.at.Sub(start), float64(100*time.Millisecond))
+}
+
+func lateRefusal(t *testing.T, s *subject) {
+	s.call(t, counted(10, 5, minute))
+	time.Sleep(2 * minute)
+	for range 5 {
+		late := refused(-time.Second)
+		late.Reset = 0
+		s.Leave(t.Context(), route, gate.Pass{}, late)
+	}
+	s.settle()
+	s.call(t, counted(10, 9, minute))
+	s.call(t, counted(10, 8, minute))
+}
+
+func shorterWindows(t *testing.T, s *subject) {
+	s.call(t, counted(1, 0, 10*minute))
+	time.Sleep(11 * minute)
+	for range 3 {
+		s.call(t, counted(1, 0, 10*time.Second))
+		time.Sleep(11 * time.Second)
+	}
+	known, ok := s.Known(route)
+	assert.True(t, ok)
+	assert.InDelta(t, 10*time.Second, known.Window, float64(time.Second))
+	result := Simulation{Calls: 5, Limit: 1, Window: 10 * time.Second}.Run(t.Context(), s.Gate)
+	assert.Zero(t, result.Refused)
+	assert.Less(t, result.Over(), .05)
+}
+
+func known(t *testing.T, s *subject) {
+	_, ok := s.Known(route)
+	assert.False(t, ok)
+	s.call(t, counted(10, 7, minute))
+	s.settle()
+	limit, ok := s.Known(route)
+	require.True(t, ok)
+	assert.Equal(t, 10, limit.Limit)
+	assert.Equal(t, 7, limit.Remaining)
+	assert.False(t, limit.Exempt)
+	assert.InDelta(t, minute, limit.Reset, float64(time.Second))
+	assert.InDelta(t, minute, limit.Window, float64(time.Second))
+	time.Sleep(2 * minute)
+	limit, ok = s.Known(route)
+	require.True(t, ok)
+	assert.Equal(t, 10, limit.Remaining)
+	assert.Zero(t, limit.Reset)
+	other := route
+	other.Op = "users.list"
+	_, ok = s.Known(other)
+	assert.False(t, ok)
+}
