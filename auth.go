@@ -2,7 +2,11 @@ package rocketchat
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"net/url"
+	"strings"
 	"sync"
 	"time"
 )
@@ -11,16 +15,33 @@ import (
 type Credentials struct {
 	UserID string
 	Token  Secret // a login token or a personal access token
+	// Bearer sends Token as an OAuth access token, in the header Authorization. UserID
+	// is not sent then.
+	Bearer bool
 }
 
 // CredentialsProvider says with which credentials to make calls.
 type CredentialsProvider interface {
-	// Credentials is called with zero credentials before every call and every attempt
-	// of it, so it should answer without delay where it can. After a 401 it is called
-	// once with the credentials that the server refused: it may answer with others,
-	// and the call is repeated with them, or with the same, and the 401 goes to the
-	// caller.
+	// Credentials is called with zero credentials before every attempt of a call, so it
+	// should answer without delay where it can. After a 401 it is called once with the
+	// credentials that the server refused. If it returns others, the call is repeated
+	// with them; if it returns the same, the 401 goes to the caller.
 	Credentials(ctx context.Context, refused Credentials) (Credentials, error)
+}
+
+// NamedProvider is a [CredentialsProvider] that knows whose credentials it provides.
+// Clients for one account then share what the rate gate knows about it.
+type NamedProvider interface {
+	CredentialsProvider
+	// Account names the account, such as by its user ID. Gates see a hash of it.
+	Account() string
+}
+
+// callerName is what gates know an account by. It may be an email address, so it is
+// hashed.
+func callerName(account string) string {
+	sum := sha256.Sum256([]byte("rocketchat caller\x00" + account))
+	return hex.EncodeToString(sum[:8])
 }
 
 // anonymous is the provider of a client that was given no credentials.
@@ -30,7 +51,7 @@ func (anonymous) Credentials(context.Context, Credentials) (Credentials, error) 
 	return Credentials{}, errNoCredentials
 }
 
-var errNoCredentials = errors.New("the call needs credentials: give the client WithToken, WithLogin or WithCredentials")
+const errNoCredentials = plainError("the call needs credentials: give the client WithToken, WithLogin or WithCredentials")
 
 // staticCredentials never change.
 type staticCredentials Credentials
@@ -39,135 +60,232 @@ func (c staticCredentials) Credentials(context.Context, Credentials) (Credential
 	return Credentials(c), nil
 }
 
-// login is what [WithLogin] was given.
-type login struct {
-	user     string
-	password Secret
+// check rejects credentials that net/http would refuse to send.
+func (c Credentials) check() error {
+	switch {
+	case !fitsHeader(c.UserID):
+		return &notSentError{errBadUserID}
+	case !fitsHeader(c.Token.Reveal()):
+		return &notSentError{errBadToken}
+	}
+	return nil
 }
 
-// session logs in when credentials are needed, once for everybody who waits.
+const (
+	errBadUserID = plainError("the user ID has a character that no header can hold")
+	errBadToken  = plainError("the token has a character that no header can hold, such as the line feed at the end of a file")
+	errBadCode   = plainError("the second factor has a character that no header can hold")
+)
+
+func fitsHeader(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+// cookies are the credentials for pictures, which are served without a look at headers.
+func (c Credentials) cookies() string {
+	return "rc_uid=" + url.PathEscape(c.UserID) + "; rc_token=" + url.PathEscape(c.Token.Reveal())
+}
+
+// sign finds out with which credentials the next attempt is made.
+func (c *call) sign(ctx context.Context) error {
+	if c.anonymous {
+		return nil
+	}
+	credentials, err := c.provide(ctx, Credentials{})
+	if c.optional && errors.Is(err, errNoCredentials) {
+		err = nil
+	}
+	if err == nil {
+		err = credentials.check()
+	}
+	if err != nil {
+		return err
+	}
+	c.credentials = credentials
+	return nil
+}
+
+// provide asks the client's provider. A session logs in on behalf of the call.
+func (c *call) provide(ctx context.Context, refused Credentials) (Credentials, error) {
+	switch provider := c.client.config.credentials.(type) {
+	case *session:
+		return provider.credentials(ctx, c.client, c.waitLeft(), refused)
+	default:
+		credentials, err := provider.Credentials(ctx, refused)
+		if err != nil && !errors.Is(err, errNoCredentials) {
+			err = &callerError{err}
+		}
+		return credentials, err
+	}
+}
+
+// needsCredentials reports a failure that other credentials may mend.
+func (c *call) needsCredentials(err error) bool {
+	return errors.Is(err, ErrUnauthorized) && c.answer.status == 401 && !c.final && c.credentials != (Credentials{})
+}
+
+// renewCredentials asks for credentials other than those that the server refused.
+func (c *call) renewCredentials(ctx context.Context, refusal error) error {
+	renewed, err := c.provide(ctx, c.credentials)
+	switch {
+	case err != nil:
+		return noAnswer(c, err)
+	case renewed == c.credentials:
+		return refusal
+	}
+	return nil
+}
+
+// session is the provider of [WithLogin]. It logs in when credentials are needed, once
+// for everybody who waits.
 type session struct {
-	login  func(context.Context) (Credentials, error)
-	logout func(context.Context) error
+	user     string
+	password Secret
+	owner    *Client // the client to log out with
 
 	mu      sync.Mutex
 	current Credentials
 	pending *loggingIn
 	wrong   error // the server refused the log-in
 	wrongAt time.Time
+	closed  bool
 }
 
 // loggingIn is a log-in under way. Its result is read after done is closed.
 type loggingIn struct {
 	done chan struct{}
 	err  error
+	own  bool // the failure concerns only the call that logged in
 }
 
-func newSession(c *Client, l login) *session {
-	return &session{
-		login: func(ctx context.Context) (Credentials, error) {
-			asking, maxWait := c, c.config.maxWait
-			if running := callFrom(ctx); running != nil {
-				asking, maxWait = running.client, running.maxWait
-			}
-			opened, err := asking.Sessions.Login(ctx, l.user, l.password, MaxWait(maxWait))
-			if err != nil {
-				return Credentials{}, err
-			}
-			return opened.Credentials(), nil
-		},
-		logout: func(ctx context.Context) error { return c.Sessions.Logout(ctx) },
-	}
-}
+// wrongFor is how long a refused log-in is remembered, so that a program that goes on
+// regardless does not get the account blocked.
+const wrongFor = time.Minute
 
+const (
+	errLoginBroken = plainError("the log-in panicked")
+	errClosed      = plainError("the client is closed")
+)
+
+// Credentials implements [CredentialsProvider].
 func (s *session) Credentials(ctx context.Context, refused Credentials) (Credentials, error) {
+	return s.credentials(ctx, s.owner, 0, refused)
+}
+
+// credentials returns those of the open session, or logs in with client, which may wait
+// for the rate limit as long as maxWait says.
+func (s *session) credentials(ctx context.Context, client *Client, maxWait time.Duration, refused Credentials) (Credentials, error) {
 	for {
 		s.mu.Lock()
 		switch {
 		case s.current != (Credentials{}) && s.current != refused:
 			defer s.mu.Unlock()
 			return s.current, nil
+		case s.closed:
+			defer s.mu.Unlock()
+			return Credentials{}, errClosed
 		case s.wrong != nil && time.Since(s.wrongAt) < wrongFor:
 			defer s.mu.Unlock()
 			return Credentials{}, s.wrong
 		}
-		attempt := s.pending
-		leader := attempt == nil
+		login := s.pending
+		leader := login == nil
 		if leader {
-			attempt = &loggingIn{done: make(chan struct{}), err: errLoginBroken}
-			s.pending = attempt
+			login = &loggingIn{done: make(chan struct{}), err: errLoginBroken, own: true}
+			s.pending = login
 		}
 		s.mu.Unlock()
 
 		if leader {
-			return s.open(ctx, attempt)
+			return s.open(ctx, client, maxWait, login)
 		}
 		select {
-		case <-attempt.done:
+		case <-login.done:
 		case <-ctx.Done():
 			return Credentials{}, ended(ctx)
 		}
-		if attempt.err != nil && !isOwn(attempt.err) {
-			return Credentials{}, attempt.err
+		if login.err != nil && !login.own {
+			return Credentials{}, login.err
 		}
 	}
 }
 
-// wrongFor is how long a refused log-in is remembered: a program that goes on all the
-// same must not have the account blocked.
-const wrongFor = time.Minute
-
-// errLoginBroken is what a log-in leaves behind that panicked.
-var errLoginBroken = errors.New("the log-in did not end")
-
-// isOwn reports a failure that concerns the caller who logged in alone: his context
-// ended, or he would not wait as long.
-func isOwn(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, ErrRateLimited) || errors.Is(err, errLoginBroken)
-}
-
-// open logs in for all who wait for attempt.
-func (s *session) open(ctx context.Context, attempt *loggingIn) (opened Credentials, err error) {
+// open logs in for all who wait for login.
+func (s *session) open(ctx context.Context, client *Client, maxWait time.Duration, login *loggingIn) (opened Credentials, err error) {
 	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.current, s.pending, s.wrong = opened, nil, nil
-		if e, ok := errors.AsType[*Error](attempt.err); ok && e.Class == ErrUnauthorized && !e.foreign {
-			s.wrong, s.wrongAt = attempt.err, time.Now()
+		if s.settle(login, opened) {
+			after, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
+			defer cancel()
+			err = errors.Join(errClosed, s.logout(after, opened))
+			opened = Credentials{}
 		}
-		close(attempt.done)
 	}()
-	opened, err = s.login(ctx)
-	attempt.err = err
+	var callOpts []CallOption
+	if maxWait > 0 {
+		callOpts = append(callOpts, WithMaxWait(maxWait))
+	}
+	result, err := client.Sessions.Login(ctx, s.user, s.password, callOpts...)
+	if err == nil {
+		opened = result.Credentials()
+	}
+	login.err = err
+	// What others who wait need not fail with: the end of this call's context, or that it
+	// would not wait as long as they may.
+	login.own = ctx.Err() != nil || errors.Is(err, ErrRateLimited)
 	return opened, err
 }
 
-// close logs out, unless nobody has logged in.
+// settle publishes the result of a log-in. It reports whether the session was closed
+// meanwhile, so that what was opened has to be closed again.
+func (s *session) settle(login *loggingIn, opened Credentials) (late bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer close(login.done)
+	s.pending, s.wrong = nil, nil
+	if late = s.closed && opened != (Credentials{}); late {
+		login.err, login.own = errClosed, false
+		return true
+	}
+	s.current = opened
+	if e, ok := errors.AsType[*Error](login.err); ok && e.Class == ErrUnauthorized && !e.foreign {
+		s.wrong, s.wrongAt = login.err, time.Now()
+	}
+	return false
+}
+
+// close ends the session. Calls that need credentials fail from now on.
 func (s *session) close(ctx context.Context) error {
 	s.mu.Lock()
+	s.closed = true
 	pending := s.pending
 	s.mu.Unlock()
 	if pending != nil {
 		select {
 		case <-pending.done:
 		case <-ctx.Done():
-			return ended(ctx)
+			return ended(ctx) // whoever logs in logs out again
 		}
 	}
-	opened := s.opened()
+	return s.logout(ctx, s.opened())
+}
+
+// logout ends the session that was opened with the given credentials.
+func (s *session) logout(ctx context.Context, opened Credentials) error {
 	if opened == (Credentials{}) {
 		return nil
 	}
-	err := s.logout(ctx)
-	if err != nil && !errors.Is(err, ErrUnauthorized) {
+	client, err := s.owner.With(WithToken(opened.UserID, opened.Token.Reveal()))
+	if err != nil {
+		return err
+	}
+	if err := client.Sessions.Logout(ctx); err != nil && !errors.Is(err, ErrUnauthorized) {
 		return err
 	}
 	s.forget(opened)
 	return nil
 }
 
-// opened is what the session that is open was opened with.
+// opened returns the credentials of the session, if it is open.
 func (s *session) opened() Credentials {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -20,7 +22,7 @@ import (
 
 func loginClient(t *testing.T, srv *rocketchattest.Server, opts ...Option) *Client {
 	t.Helper()
-	c, err := New(srv.URL(), append([]Option{WithTransport(srv), WithLogin("admin", NewSecret(rocketchattest.AdminPassword))}, opts...)...)
+	c, err := New(srv.URL(), append([]Option{WithTransport(srv), WithLogin("admin", rocketchattest.AdminPassword)}, opts...)...)
 	require.NoError(t, err)
 	return c
 }
@@ -65,15 +67,15 @@ func TestLoginAgainAfterTheSessionEnded(t *testing.T) {
 func endSessions(t *testing.T, srv *rocketchattest.Server, username string) {
 	t.Helper()
 	id, token := srv.Login(username)
-	c, err := New(srv.URL(), WithTransport(srv), WithToken(id, NewSecret(token)))
+	c, err := New(srv.URL(), WithTransport(srv), WithToken(id, token))
 	require.NoError(t, err)
-	require.NoError(t, exec(t.Context(), c, post("users.logout"), map[string]string{"userId": id}, nil))
+	require.NoError(t, exec(t.Context(), c, post("users.logout").json(map[string]string{"userId": id}), nil))
 }
 
-func TestLoginIsNoLoop(t *testing.T) {
+func TestLoginDoesNotLoop(t *testing.T) {
 	t.Parallel()
 	var logins, calls atomic.Int32
-	c, err := New("https://chat.example.org", WithLogin("u", NewSecret("p")), WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+	c, err := New("https://chat.example.org", WithLogin("u", "p"), WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path == "/api/v1/login" {
 			logins.Add(1)
 			return replyJSON(200, fmt.Sprintf(`{"status":"success","data":{"userId":"u","authToken":"t%d"}}`, logins.Load())), nil
@@ -92,7 +94,7 @@ func TestRefusedLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := rocketchattest.New(rocketchattest.WithLatency(latency))
-		c, err := New(srv.URL(), WithTransport(srv), WithLogin("admin", NewSecret("wrong-password")))
+		c, err := New(srv.URL(), WithTransport(srv), WithLogin("admin", "wrong-password"))
 		require.NoError(t, err)
 		var wg sync.WaitGroup
 		for range 50 {
@@ -136,7 +138,7 @@ func TestLoginOutlivesItsCaller(t *testing.T) {
 func TestTokenIsNeverReplaced(t *testing.T) {
 	t.Parallel()
 	srv := rocketchattest.New()
-	c, err := New(srv.URL(), WithTransport(srv), WithLogin("admin", NewSecret(rocketchattest.AdminPassword)), WithToken("admin", NewSecret("expired")))
+	c, err := New(srv.URL(), WithTransport(srv), WithLogin("admin", rocketchattest.AdminPassword), WithToken("admin", "expired"))
 	require.NoError(t, err)
 	_, err = c.Users.Get(t.Context(), ByUsername("admin"))
 	require.ErrorIs(t, err, ErrUnauthorized)
@@ -160,28 +162,32 @@ func TestNoCredentials(t *testing.T) {
 func TestCloseEndsOnlyItsOwnSession(t *testing.T) {
 	t.Parallel()
 	srv := rocketchattest.New()
-	c := loginClient(t, srv)
-	require.NoError(t, c.Close(t.Context()), "nothing was opened")
+	require.NoError(t, loginClient(t, srv).Close(), "nothing was opened")
 	assert.Empty(t, srv.Calls())
+	c := loginClient(t, srv)
 	_, err := c.Users.Get(t.Context(), ByUsername("admin"))
 	require.NoError(t, err)
-	require.NoError(t, c.Close(t.Context()))
+	require.NoError(t, c.Close())
 	assert.Equal(t, 1, srv.Count("logout"))
-	require.NoError(t, c.Close(t.Context()), "a second time does nothing")
+	require.NoError(t, c.Close(), "a second time does nothing")
 	assert.Equal(t, 1, srv.Count("logout"))
 	_, err = c.Users.Get(t.Context(), ByUsername("admin"))
-	require.NoError(t, err, "a closed client can be used again")
-	assert.Equal(t, 2, srv.Count("login"))
+	require.ErrorIs(t, err, ErrUnauthorized)
+	require.ErrorContains(t, err, "closed")
+	assert.Equal(t, 1, srv.Count("login"))
 
+	c = loginClient(t, srv)
+	_, err = c.Users.Get(t.Context(), ByUsername("admin"))
+	require.NoError(t, err)
 	endSessions(t, srv, "admin")
-	require.NoError(t, c.Close(t.Context()), "a session that is over is closed")
+	require.NoError(t, c.Close(), "a session that is over is closed")
 	assert.Equal(t, 2, srv.Count("login"), "it does not log in to log out")
 
 	id, token := srv.PersonalAccessToken("admin", "bot", false)
-	bot, err := New(srv.URL(), WithTransport(srv), WithToken(id, NewSecret(token)))
+	bot, err := New(srv.URL(), WithTransport(srv), WithToken(id, token))
 	require.NoError(t, err)
 	logouts := srv.Count("logout")
-	require.NoError(t, bot.Close(t.Context()))
+	require.NoError(t, bot.Close())
 	assert.Equal(t, logouts, srv.Count("logout"), "a token that was given stays")
 	_, err = bot.Users.Get(t.Context(), ByUsername("admin"))
 	require.NoError(t, err)
@@ -211,7 +217,7 @@ func TestCredentialsProvider(t *testing.T) {
 		if r.Header.Get("X-Auth-Token") == "old" {
 			return replyJSON(401, `{"status":"error","message":"You must be logged in to do this."}`), nil
 		}
-		return replyJSON(200, `{"success":true,"user":{}}`), nil
+		return replyJSON(200, `{"success":true,"user":{"_id":"a"}}`), nil
 	})))
 	require.NoError(t, err)
 	_, err = c.Users.Get(t.Context(), ByID("a"))
@@ -222,17 +228,17 @@ func TestCredentialsProvider(t *testing.T) {
 	require.ErrorContains(t, err, "the vault is closed")
 }
 
-// TestLostLoginIsNotTheCallsDoubt: a call that failed because its log-in's answer was
+// TestLostLoginLeavesTheCallCertain: a call that failed because its log-in's answer was
 // lost was not sent, so nothing about it is unknown.
-func TestLostLoginIsNotTheCallsDoubt(t *testing.T) {
+func TestLostLoginLeavesTheCallCertain(t *testing.T) {
 	t.Parallel()
-	c, err := New("https://chat.example.org", WithLogin("ann", NewSecret("the-password")),
+	c, err := New("https://chat.example.org", WithLogin("ann", "the-password"),
 		WithTransport(serve(func(_ int, r *http.Request) (*http.Response, error) {
 			assert.Equal(t, "/api/v1/login", r.URL.Path)
 			return nil, io.ErrUnexpectedEOF
 		})))
 	require.NoError(t, err)
-	err = c.Users.Activate(t.Context(), "a")
+	err = c.Users.Activate(t.Context(), ByID("a"))
 	require.ErrorIs(t, err, ErrUnreachable)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.NotErrorIs(t, err, ErrOutcomeUnknown)
@@ -246,7 +252,7 @@ func TestWrongPasswordIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := rocketchattest.New()
-		c, err := New(srv.URL(), WithTransport(srv), WithLogin("admin", NewSecret("wrong-password")))
+		c, err := New(srv.URL(), WithTransport(srv), WithLogin("admin", "wrong-password"))
 		require.NoError(t, err)
 		for range 30 {
 			_, err := c.Users.Get(t.Context(), ByUsername("admin"))
@@ -260,9 +266,164 @@ func TestWrongPasswordIsNotTriedAgain(t *testing.T) {
 	})
 }
 
-func TestCredentialsThatNoHeaderHolds(t *testing.T) {
+func TestCredentialsMustFitAHeader(t *testing.T) {
 	t.Parallel()
-	_, err := New("https://chat.example.org", WithToken("u", NewSecret("token\n")))
+	_, err := New("https://chat.example.org", WithToken("u", "token\n"))
 	require.ErrorIs(t, err, ErrInvalid)
 	assert.NotContains(t, err.Error(), "token\n")
+}
+
+// unreachable takes as long as a dial that times out, and fails like one.
+func unreachable(took time.Duration) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		timer := time.NewTimer(took)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: fmt.Errorf("dial: %w", context.DeadlineExceeded)}
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+	})
+}
+
+// TestLoginsDoNotQueue: when the server cannot be reached, everybody who waits for a
+// log-in fails with it, rather than to log in one after the other.
+func TestLoginsDoNotQueue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		took := func(callers int) time.Duration {
+			c, err := New("https://chat.example.org", WithTransport(unreachable(15*time.Second)), WithLogin("u", "p"),
+				WithRetry(RetryPolicy{MaxAttempts: 4, BaseDelay: time.Second, MaxDelay: time.Second}))
+			require.NoError(t, err)
+			start := time.Now()
+			var all sync.WaitGroup
+			for range callers {
+				all.Go(func() {
+					_, err := c.Users.Get(t.Context(), ByID("a"))
+					assert.ErrorIs(t, err, ErrUnreachable)
+				})
+			}
+			all.Wait()
+			return time.Since(start)
+		}
+		assert.LessOrEqual(t, took(100), took(1)*11/10)
+	})
+}
+
+// openSessions is how many sessions were opened and not ended.
+func openSessions(srv *rocketchattest.Server) (n int) {
+	for _, call := range srv.Calls() {
+		switch {
+		case call.Status != http.StatusOK:
+		case call.Op == "login":
+			n++
+		case call.Op == "logout":
+			n--
+		}
+	}
+	return n
+}
+
+// TestCloseLeavesNoSession: whatever calls begin before or during Close, no session is
+// open afterwards.
+func TestCloseLeavesNoSession(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for seed := range uint64(200) {
+			random := rand.New(rand.NewPCG(seed, 11))
+			srv := rocketchattest.New(rocketchattest.WithLatency(100*time.Millisecond), rocketchattest.WithLimit(0, 0))
+			c := loginClient(t, srv)
+			var all sync.WaitGroup
+			for range 8 {
+				wait := time.Duration(random.IntN(600)) * time.Millisecond
+				all.Go(func() {
+					time.Sleep(wait)
+					_, err := c.Me.Get(t.Context())
+					if err != nil {
+						assert.ErrorIs(t, err, ErrUnauthorized)
+					}
+				})
+			}
+			time.Sleep(time.Duration(random.IntN(500)) * time.Millisecond)
+			assert.NoError(t, c.Close())
+			all.Wait()
+			require.Zero(t, openSessions(srv), "seed %d", seed)
+		}
+	})
+}
+
+// TestCloseDuringSlowLogin: a log-in that ends after Close gave up waiting is undone.
+func TestCloseDuringSlowLogin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := rocketchattest.New(rocketchattest.WithLatency(8 * time.Second))
+		c := loginClient(t, srv, WithAttemptTimeout(time.Minute))
+		var call sync.WaitGroup
+		call.Go(func() {
+			_, err := c.Me.Get(t.Context())
+			assert.ErrorIs(t, err, ErrUnauthorized)
+		})
+		synctest.Wait()
+		start := time.Now()
+		require.ErrorIs(t, c.Close(), context.DeadlineExceeded)
+		assert.Equal(t, closeTime, time.Since(start))
+		call.Wait()
+		time.Sleep(time.Minute)
+		assert.Zero(t, openSessions(srv))
+	})
+}
+
+// TestCredentialsOfASession: the credentials of a session can be had.
+func TestCredentialsOfASession(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	c := loginClient(t, srv)
+	credentials, err := c.Credentials(t.Context())
+	require.NoError(t, err)
+	other, err := c.With(WithToken(credentials.UserID, credentials.Token.Reveal()))
+	require.NoError(t, err)
+	me, err := other.Me.Get(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "admin", me.Username)
+	assert.Equal(t, 1, srv.Count("login"))
+
+	none, err := New(srv.URL(), WithTransport(srv))
+	require.NoError(t, err)
+	_, err = none.Credentials(t.Context())
+	require.ErrorIs(t, err, ErrUnauthorized)
+}
+
+// TestBadCredentialsAreNotSent: what net/http would refuse to send is refused before,
+// and the outcome of a write is not in doubt.
+func TestBadCredentialsAreNotSent(t *testing.T) {
+	t.Parallel()
+	for name, opt := range map[string]Option{
+		"token":   WithCredentials(staticCredentials{UserID: "u", Token: NewSecret("t\n")}),
+		"user ID": WithCredentials(staticCredentials{UserID: "u\r\nX: y", Token: NewSecret("t")}),
+	} {
+		c, err := New("https://chat.example.org", opt, WithTransport(roundTripper(func(*http.Request) (*http.Response, error) {
+			t.Error("sent")
+			return nil, io.EOF
+		})))
+		require.NoError(t, err)
+		_, err = c.Users.Delete(t.Context(), ByID("a"), UserDeleteOptions{})
+		require.ErrorIs(t, err, ErrInvalid, name)
+		require.NotErrorIs(t, err, ErrOutcomeUnknown, name)
+		assert.ErrorContains(t, err, name)
+	}
+	for code, opt := range map[string]CallOption{"given": WithTwoFactorCode("totp\n", "123456"), "asked for": nil} {
+		srv, c := secured(t, rocketchattest.User{TOTPSecret: "JBSWY3DPEHPK3PXP"}, WithTwoFactor(func(context.Context, TwoFactorChallenge) (Secret, error) {
+			return NewSecret("123\x00456"), nil
+		}))
+		var callOpts []CallOption
+		want := 1
+		if opt != nil {
+			callOpts, want = append(callOpts, opt), 0
+		}
+		_, err := c.Tokens.Generate(t.Context(), "bot", TokenGenerateOptions{}, callOpts...)
+		require.Error(t, err, code)
+		require.NotErrorIs(t, err, ErrOutcomeUnknown, code)
+		assert.Equal(t, want, srv.Count("users.generatePersonalAccessToken"), code)
+	}
 }

@@ -9,34 +9,30 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
-	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 )
 
-// AvatarsService reads and sets people's pictures.
+// AvatarsService reads and sets users' pictures.
 type AvatarsService service
 
-// AvatarUpload is a picture to set.
-type AvatarUpload struct {
-	// User is whose picture it is; the zero value is oneself.
-	User UserRef
-	// Image is read once, to its end, into memory: at most 32 MiB. Servers resize it, and
-	// may take less.
+// AvatarUploadOptions are a picture to set.
+type AvatarUploadOptions struct {
+	// Image is read to its end, at most 32 MiB. Servers resize it, and may take less.
 	Image io.Reader
-	// Filename is told to the server; by default "avatar".
+	// Filename is sent to the server. The default is "avatar".
 	Filename string
 	// ContentType is the kind of the picture, such as "image/png". By default it is
-	// found out from the picture itself, if that is a PNG, JPEG, GIF, WebP, BMP or ICO.
+	// detected for PNG, JPEG, GIF, WebP, BMP and ICO.
 	ContentType string
 	// Service says where the picture comes from, such as "gravatar". Servers before 8.7
 	// do not know it.
 	Service string
 }
 
-// maxAvatar is how much of a picture to upload is read at most.
+// maxAvatar bounds a picture to upload, in bytes.
 const maxAvatar = 32 << 20
 
 // AvatarSuggestion is a picture that a user has at another service.
@@ -44,16 +40,16 @@ type AvatarSuggestion struct {
 	Service     string `json:"service"`
 	URL         string `json:"url"`
 	ContentType string `json:"contentType"`
-	Blob        string `json:"blob"` // the picture itself, as a data: address
+	Blob        string `json:"blob"` // the picture itself, as a data: URL
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
 // AvatarImageOptions say how a picture is wanted.
 type AvatarImageOptions struct {
-	Format string // "png" or "jpeg"; by default as it is stored, or SVG when the server draws it
-	Size   int    // of the edges in pixels, from 16 to 1024; by default as it is stored
+	Format string // "png" or "jpeg"; by default as stored, or SVG if the server draws it
+	Size   int    // of the edges in pixels, from 16 to 1024; by default as stored
 }
 
 // AvatarImage is a picture.
@@ -62,149 +58,175 @@ type AvatarImage struct {
 	Data        []byte
 }
 
-type avatarURLBody struct {
-	URL string `json:"avatarUrl"`
-	userRefBody
-}
-
-// Upload sets a picture. The server stores it about half a second later.
+// Upload sets a user's picture. The server stores it about half a second later.
 //
-// POST /api/v1/users.setAvatar, as a form. Another user needs the permission
-// edit-other-user-avatar. A lost answer is repeated. Errors: [ErrInvalid] with the
-// Field image, and nothing sent, for what is no picture, is too large or cannot be read;
-// [ErrForbidden], [ErrNotFound].
-func (s *AvatarsService) Upload(ctx context.Context, in AvatarUpload, opts ...CallOption) error {
-	e := in.User.orOneself(post("users.setAvatar").since("0.46.0").repeatable())
-	var form readyBody
+//   - POST /api/v1/users.setAvatar, as a form.
+//   - Permission: edit-other-user-avatar for other users.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrInvalid], with the field image and nothing sent for what is not a
+//     picture, is too large or cannot be read; [ErrForbidden], [ErrNotFound].
+//   - Since server 0.46.0.
+func (s *AvatarsService) Upload(ctx context.Context, ref UserRef, opts AvatarUploadOptions, callOpts ...CallOption) error {
+	e := post("users.setAvatar").since("0.46.0").retried().ofSelfOr(ref)
 	if e.wrong == nil {
-		form, e.wrong = in.form(e.op)
+		e.body, e.wrong = opts.form(e.op)
 	}
-	return exec(ctx, s.client, e, form, opts)
+	return exec(ctx, s.client, e, callOpts)
 }
 
-// form is the picture as a multipart body. The server wants the fields before the file.
-func (u AvatarUpload) form(op string) (readyBody, *Error) {
-	data, contentType, wrong := u.read(op)
-	if wrong != nil {
-		return readyBody{}, wrong
-	}
+// form is the picture as a multipart body. The field of the user comes before it.
+func (o AvatarUploadOptions) form(op string) (formBody, *Error) {
+	data, contentType, wrong := o.read(op)
+	return formBody{picture: data, contentType: contentType, filename: cmp.Or(o.Filename, "avatar"), service: o.Service}, wrong
+}
+
+// formBody is a picture to upload.
+type formBody struct {
+	picture                        []byte
+	contentType, filename, service string
+}
+
+// encode makes the body. Servers read all fields, wherever they stand.
+func (f formBody) encode(user UserRef) readyBody {
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)
-	ref := u.User.body()
-	for _, field := range [][2]string{{"userId", ref.UserID}, {"username", ref.Username}, {"service", u.Service}} {
+	for _, field := range [][2]string{{user.key, user.value}, {"service", f.service}} {
 		if field[1] != "" {
 			_ = w.WriteField(field[0], field[1]) // a buffer takes everything
 		}
 	}
 	part, _ := w.CreatePart(textproto.MIMEHeader{
-		"Content-Disposition": {multipart.FileContentDisposition("image", cmp.Or(u.Filename, "avatar"))},
-		"Content-Type":        {contentType},
+		"Content-Disposition": {multipart.FileContentDisposition("image", f.filename)},
+		"Content-Type":        {f.contentType},
 	})
-	_, _ = part.Write(data)
+	_, _ = part.Write(f.picture)
 	_ = w.Close()
-	return readyBody{contentType: w.FormDataContentType(), data: body.Bytes()}, nil
+	return readyBody{contentType: w.FormDataContentType(), data: body.Bytes()}
 }
 
-// read reads the picture and finds out what kind it is.
-func (u AvatarUpload) read(op string) (data []byte, contentType string, wrong *Error) {
-	if u.Image == nil {
+// read reads the picture and detects its kind.
+func (o AvatarUploadOptions) read(op string) (data []byte, contentType string, wrong *Error) {
+	if o.Image == nil {
 		return nil, "", invalid(op, "image", "must be given")
 	}
-	data, err := io.ReadAll(io.LimitReader(u.Image, maxAvatar+1))
+	data, err := io.ReadAll(io.LimitReader(o.Image, maxAvatar+1))
 	switch {
 	case err != nil:
 		wrong = invalid(op, "image", "cannot be read")
-		wrong.Err = err
+		wrong.Err = &cause{text: sanitized(err.Error(), maxText, nil), err: err}
 		return nil, "", wrong
 	case len(data) == 0:
 		return nil, "", invalid(op, "image", "must not be empty")
 	case len(data) > maxAvatar:
 		return nil, "", invalid(op, "image", "must not be larger than 32 MiB")
 	}
-	kind, params, err := mime.ParseMediaType(cmp.Or(u.ContentType, http.DetectContentType(data)))
+	kind, params, err := mime.ParseMediaType(cmp.Or(o.ContentType, http.DetectContentType(data)))
 	if err != nil || !strings.HasPrefix(kind, "image/") {
 		return nil, "", invalid(op, "image", "is not a picture")
 	}
 	return data, mime.FormatMediaType(kind, params), nil
 }
 
-// SetURL has the server fetch a picture from an address; the zero ref is oneself.
+// SetURL has the server fetch a picture for a user from an address.
 //
-// POST /api/v1/users.setAvatar, as JSON. Another user needs the permission
-// edit-other-user-avatar. A lost answer is repeated. Errors: [ErrInvalid] with the code
-// error-avatar-invalid-url for an address that gives no picture or that the server may
-// not visit; [ErrForbidden], [ErrNotFound].
-func (s *AvatarsService) SetURL(ctx context.Context, ref UserRef, address string, opts ...CallOption) error {
-	e := ref.orOneself(post("users.setAvatar").since("0.46.0").repeatable()).require(address != "", "avatarUrl", "must not be empty")
-	return exec(ctx, s.client, e, avatarURLBody{URL: address, userRefBody: ref.body()}, opts)
+//   - POST /api/v1/users.setAvatar, as JSON.
+//   - Permission: edit-other-user-avatar for other users.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrInvalid] with [CodeAvatarInvalidURL] for an address without a picture or
+//     one that the server may not visit; [ErrForbidden], [ErrNotFound].
+//   - Since server 0.46.0.
+func (s *AvatarsService) SetURL(ctx context.Context, ref UserRef, address string, callOpts ...CallOption) error {
+	e := post("users.setAvatar").since("0.46.0").retried().ofSelfOr(ref).
+		json(struct {
+			URL string `json:"avatarUrl"`
+		}{address}).
+		require(address != "", "avatarUrl", "must not be empty")
+	return exec(ctx, s.client, e, callOpts)
 }
 
-// Reset removes the picture of a user, who then has one that the server draws. Oneself
-// has to be named too.
+// Reset removes the picture of a user. The server draws one instead.
 //
-// POST /api/v1/users.resetAvatar. Another user needs the permission
-// edit-other-user-avatar. A lost answer is repeated. Errors: [ErrForbidden],
-// [ErrNotFound].
-func (s *AvatarsService) Reset(ctx context.Context, ref UserRef, opts ...CallOption) error {
-	return exec(ctx, s.client, ref.direct(post("users.resetAvatar").since("0.55.0").repeatable()), ref.body(), opts)
+//   - POST /api/v1/users.resetAvatar.
+//   - Permission: edit-other-user-avatar for other users.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrForbidden], [ErrNotFound].
+//   - Since server 0.55.0.
+func (s *AvatarsService) Reset(ctx context.Context, ref UserRef, callOpts ...CallOption) error {
+	return exec(ctx, s.client, post("users.resetAvatar").since("0.55.0").retried().of(ref), callOpts)
 }
 
-// URL returns the address of a user's picture, as the server knows itself: its host is
-// that of the setting Site_Url.
+// URL returns the address of a user's picture. Its host is that of the server's setting
+// Site_Url. The server answers with a redirect, which is not followed.
 //
-// GET /api/v1/users.getAvatar. No permission. The server answers with a redirect, which
-// is not followed. Errors: [ErrNotFound].
-func (s *AvatarsService) URL(ctx context.Context, ref UserRef, opts ...CallOption) (string, error) {
-	e := ref.direct(get("users.getAvatar").since("0.50.0"))
+//   - GET /api/v1/users.getAvatar.
+//   - Permission: none.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrNotFound].
+//   - Since server 0.50.0.
+func (s *AvatarsService) URL(ctx context.Context, ref UserRef, callOpts ...CallOption) (string, error) {
+	e := get("users.getAvatar").since("0.50.0").of(ref)
 	e.redirects = true
-	c, err := send(ctx, s.client, e, ref.addTo(url.Values{}), nil, opts)
-	if err != nil {
-		return "", err
-	}
+	c, ctx, err := send(ctx, s.client, e, callOpts)
 	var address string
-	_ = json.Unmarshal(c.body, &address, decodeOptions()) // the header says the same
-	if address = cmp.Or(address, c.header.Get("Location")); address == "" {
-		return "", badAnswer(c, "the answer has no address", nil)
+	if err == nil {
+		_ = json.Unmarshal(c.answer.body, &address, decodeOptions()) // the header says the same
+		if address = cmp.Or(address, c.answer.header.Get("Location")); address == "" {
+			err = badAnswer(c, "the answer has no address", nil)
+		}
 	}
-	return address, nil
+	return address, c.end(ctx, err)
 }
 
-// Suggestions returns the pictures that the caller's accounts at other services have, by
-// service; there are none as long as no address of the caller is verified.
+// Suggestions returns the pictures that the caller has at other services, by service.
+// There are none unless an address of the caller is verified.
 //
-// GET /api/v1/users.getAvatarSuggestion. No permission.
-func (s *AvatarsService) Suggestions(ctx context.Context, opts ...CallOption) (map[string]AvatarSuggestion, error) {
-	e := get("users.getAvatarSuggestion").yields("suggestions")
-	return do[map[string]AvatarSuggestion](ctx, s.client, e, nil, nil, opts)
+//   - GET /api/v1/users.getAvatarSuggestion.
+//   - Permission: none.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrUnauthorized].
+//   - In all server versions.
+func (s *AvatarsService) Suggestions(ctx context.Context, callOpts ...CallOption) (map[string]AvatarSuggestion, error) {
+	return do[map[string]AvatarSuggestion](ctx, s.client, get("users.getAvatarSuggestion").yields("suggestions"), callOpts)
 }
 
-// Image returns the picture of a user. For somebody who has none, or who does not exist
-// and is named by a username, the server draws one.
+// Image returns the picture of a user. For users without a picture, and for usernames
+// that nobody has, the server draws letters. Size and Format apply to drawn letters; how
+// far stored pictures follow them depends on the server.
 //
-// GET /avatar/{username}, or for [ByID] GET /avatar/uid/{userId}, since server 7.1. No
-// permission, no rate limit, and no credentials unless the setting
-// Accounts_AvatarBlockUnauthenticatedAccess is on. Errors: [ErrNotFound] for an unknown
-// id, [ErrForbidden].
-func (s *AvatarsService) Image(ctx context.Context, ref UserRef, in AvatarImageOptions, opts ...CallOption) (*AvatarImage, error) {
-	e := get("avatar.byUsername").at("/avatar/" + ref.value)
-	if ref.key == "userId" {
-		e = get("avatar.byUserId").since("7.1.0").at("/avatar/uid/" + ref.value)
+// By default, since server 8.1, callers without credentials get letters for every
+// username, and [ErrNotFound] for every ID (Accounts_AvatarBlockUnauthenticatedAccess).
+// The call is not rate limited.
+//
+//   - GET /avatar/{username}, or /avatar/uid/{userId} for [ByID].
+//   - Permission: none.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrNotFound] for an unknown ID, [ErrForbidden].
+//   - In all server versions; [ByID] since 7.1.
+func (s *AvatarsService) Image(ctx context.Context, ref UserRef, opts AvatarImageOptions, callOpts ...CallOption) (*AvatarImage, error) {
+	e := get("avatar.byUsername").of(ref, refUsername)
+	if ref.key == refID || ref.key == refSelf {
+		e = get("avatar.byUserId").since("7.1.0").of(ref, refID)
+	}
+	e = e.open().with("format", opts.Format).
+		require(ref.key == refSelf || !strings.Contains(ref.value, "/") && strings.Trim(ref.value, ".") != "", ref.key, "names nobody").
+		require(opts.Size >= 0, "Size", "must not be negative")
+	if opts.Size > 0 {
+		e = e.with("size", strconv.Itoa(opts.Size))
 	}
 	e.picture = true
-	e = ref.direct(e.open()).
-		require(!strings.Contains(ref.value, "/") && strings.Trim(ref.value, ".") != "", ref.key, "names nobody").
-		require(in.Size >= 0, "size", "must not be negative")
-	q := query("format", in.Format)
-	if in.Size > 0 {
-		q.Set("size", strconv.Itoa(in.Size))
-	}
-	c, err := send(ctx, s.client, e, q, nil, opts)
+	c, ctx, err := send(ctx, s.client, e, callOpts)
 	if err != nil {
-		return nil, err
+		return nil, c.end(ctx, err)
 	}
-	image := &AvatarImage{ContentType: c.header.Get("Content-Type"), Data: c.body}
+	image := &AvatarImage{ContentType: c.answer.header.Get("Content-Type"), Data: bytes.Clone(c.answer.body)}
 	if !strings.HasPrefix(image.ContentType, "image/") {
-		return nil, badAnswer(c, "the answer is no picture", nil)
+		return nil, c.end(ctx, badAnswer(c, "the answer is not a picture", nil))
 	}
-	return image, nil
+	return image, c.end(ctx, nil)
 }

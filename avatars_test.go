@@ -24,10 +24,10 @@ func tinyPicture() io.Reader {
 }
 
 func avatarsWire() []wireRow {
-	upload := func(u AvatarUpload) func(context.Context, *Client) (any, error) {
+	upload := func(ref UserRef, u AvatarUploadOptions) func(context.Context, *Client) (any, error) {
 		return func(ctx context.Context, c *Client) (any, error) {
 			u.Image = tinyPicture()
-			return nil, c.Avatars.Upload(ctx, u)
+			return nil, c.Avatars.Upload(ctx, ref, u)
 		}
 	}
 	setURL := func(ref UserRef) func(context.Context, *Client) (any, error) {
@@ -52,12 +52,12 @@ func avatarsWire() []wireRow {
 		assert.True(t, bytes.HasSuffix(picture.Data, []byte("</svg>")))
 	}
 	return []wireRow{
-		{"users.setAvatar", "upload", upload(AvatarUpload{}), nil},
-		{"users.setAvatar", "upload-all-options", upload(AvatarUpload{
-			User: ByID("Qm3rT8sVxYz2LpKdA"), Filename: `me "and" you.png`, ContentType: "image/x-png", Service: "gravatar",
+		{"users.setAvatar", "upload", upload(Self(), AvatarUploadOptions{}), nil},
+		{"users.setAvatar", "upload-all-options", upload(ByID("Qm3rT8sVxYz2LpKdA"), AvatarUploadOptions{
+			Filename: `me "and" you.png`, ContentType: "image/x-png", Service: "gravatar",
 		}), nil},
-		{"users.setAvatar", "upload-by-username", upload(AvatarUpload{User: ByUsername("bruno.costa")}), nil},
-		{"users.setAvatar", "url", setURL(UserRef{}), nil},
+		{"users.setAvatar", "upload-by-username", upload(ByUsername("bruno.costa"), AvatarUploadOptions{}), nil},
+		{"users.setAvatar", "url", setURL(Self()), nil},
 		{"users.setAvatar", "url-by-username", setURL(ByUsername("bruno.costa")), nil},
 		{"users.setAvatar", "url-of-other", setURL(ByID("Qm3rT8sVxYz2LpKdA")), nil},
 		{"users.resetAvatar", "by-id", reset(ByID("Qm3rT8sVxYz2LpKdA")), nil},
@@ -81,37 +81,37 @@ func avatarsLossless() []losslessRow {
 	return []losslessRow{{"users.getAvatarSuggestion", "suggestions", as[map[string]AvatarSuggestion]}}
 }
 
-func TestAvatarsRefuse(t *testing.T) {
+func TestAvatarsRejectBadInput(t *testing.T) {
 	t.Parallel()
-	upload := func(u AvatarUpload) func(context.Context, *Client) error {
-		return func(ctx context.Context, c *Client) error { return c.Avatars.Upload(ctx, u) }
+	upload := func(u AvatarUploadOptions) func(context.Context, *Client) error {
+		return func(ctx context.Context, c *Client) error { return c.Avatars.Upload(ctx, Self(), u) }
 	}
-	of := func(text string) AvatarUpload { return AvatarUpload{Image: strings.NewReader(text)} }
+	of := func(text string) AvatarUploadOptions { return AvatarUploadOptions{Image: strings.NewReader(text)} }
 	image := func(ref UserRef, o AvatarImageOptions) func(context.Context, *Client) error {
 		return func(ctx context.Context, c *Client) error { _, err := c.Avatars.Image(ctx, ref, o); return err }
 	}
-	testRefused(t, []refusedRow{
-		{"upload nothing", "image", upload(AvatarUpload{})},
+	testRejected(t, []rejectedRow{
+		{"upload nothing", "image", upload(AvatarUploadOptions{})},
 		{"upload an empty file", "image", upload(of(""))},
 		{"upload a page", "image", upload(of("<html><body>not found</body></html>"))},
 		{"upload an SVG unnamed", "image", upload(of("<svg/>"))},
-		{"upload as text", "image", upload(AvatarUpload{Image: tinyPicture(), ContentType: "text/plain"})},
-		{"upload as nonsense", "image", upload(AvatarUpload{Image: tinyPicture(), ContentType: "image/png\r\nX-Evil: yes"})},
-		{"upload too much", "image", upload(AvatarUpload{Image: io.LimitReader(zeros{}, maxAvatar+2)})},
-		{"upload what cannot be read", "image", upload(AvatarUpload{Image: iotest.ErrReader(errors.New("disk gone"))})},
-		{"upload of an empty id", "userId", upload(AvatarUpload{User: ByID(""), Image: tinyPicture()})},
-		{"upload by e-mail", "email", upload(AvatarUpload{User: ByEmail("a@example.org"), Image: tinyPicture()})},
-		{"no address", "avatarUrl", func(ctx context.Context, c *Client) error { return c.Avatars.SetURL(ctx, UserRef{}, "") }},
+		{"upload as text", "image", upload(AvatarUploadOptions{Image: tinyPicture(), ContentType: "text/plain"})},
+		{"upload as nonsense", "image", upload(AvatarUploadOptions{Image: tinyPicture(), ContentType: "image/png\r\nX-Evil: yes"})},
+		{"upload too much", "image", upload(AvatarUploadOptions{Image: io.LimitReader(zeros{}, maxAvatar+2)})},
+		{"upload what cannot be read", "image", upload(AvatarUploadOptions{Image: iotest.ErrReader(errors.New("disk gone"))})},
+		{"upload of an empty id", "userId", func(ctx context.Context, c *Client) error {
+			return c.Avatars.Upload(ctx, ByID(""), AvatarUploadOptions{Image: tinyPicture()})
+		}},
+		{"no address", "avatarUrl", func(ctx context.Context, c *Client) error { return c.Avatars.SetURL(ctx, Self(), "") }},
 		{"address of an empty name", "username", func(ctx context.Context, c *Client) error {
 			return c.Avatars.SetURL(ctx, ByUsername(""), "https://example.org/me.png")
 		}},
-		{"reset nobody", "userId", func(ctx context.Context, c *Client) error { return c.Avatars.Reset(ctx, UserRef{}) }},
-		{"where is nobody's", "userId", func(ctx context.Context, c *Client) error { _, err := c.Avatars.URL(ctx, UserRef{}); return err }},
-		{"picture of nobody", "userId", image(UserRef{}, AvatarImageOptions{})},
-		{"picture by e-mail", "email", image(ByEmail("a@example.org"), AvatarImageOptions{})},
+		{"reset nobody", "user", func(ctx context.Context, c *Client) error { return c.Avatars.Reset(ctx, UserRef{}) }},
+		{"where is nobody's", "user", func(ctx context.Context, c *Client) error { _, err := c.Avatars.URL(ctx, UserRef{}); return err }},
+		{"picture of nobody", "user", image(UserRef{}, AvatarImageOptions{})},
 		{"picture of a path", "username", image(ByUsername("../api/v1/logout"), AvatarImageOptions{})},
 		{"picture of the folder above", "userId", image(ByID(".."), AvatarImageOptions{})},
-		{"picture of negative size", "size", image(ByUsername("ann"), AvatarImageOptions{Size: -1})},
+		{"picture of negative size", "Size", image(ByUsername("ann"), AvatarImageOptions{Size: -1})},
 	})
 }
 
@@ -120,22 +120,22 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// TestAvatarUnread: an upload that is refused for another reason leaves the reader
+// TestRejectedUploadLeavesTheReader: an upload that is refused for another reason leaves the reader
 // alone, and a reader's error stays in the chain.
-func TestAvatarUnread(t *testing.T) {
+func TestRejectedUploadLeavesTheReader(t *testing.T) {
 	t.Parallel()
 	client := answering(t, func(int) *http.Response { return readAnswer(t, "users.setAvatar", "ok").response() })
 	picture := strings.NewReader("picture")
-	require.ErrorIs(t, client.Avatars.Upload(t.Context(), AvatarUpload{User: ByID(""), Image: picture}), ErrInvalid)
+	require.ErrorIs(t, client.Avatars.Upload(t.Context(), ByID(""), AvatarUploadOptions{Image: picture}), ErrInvalid)
 	assert.Equal(t, len("picture"), picture.Len())
 
 	gone := errors.New("disk gone")
-	require.ErrorIs(t, client.Avatars.Upload(t.Context(), AvatarUpload{Image: iotest.ErrReader(gone)}), gone)
+	require.ErrorIs(t, client.Avatars.Upload(t.Context(), Self(), AvatarUploadOptions{Image: iotest.ErrReader(gone)}), gone)
 }
 
-// TestAvatarUploadRepeated loses the first answer: the second attempt has the same body,
+// TestAvatarUploadIsRetried loses the first answer: the second attempt has the same body,
 // although the reader was read.
-func TestAvatarUploadRepeated(t *testing.T) {
+func TestAvatarUploadIsRetried(t *testing.T) {
 	t.Parallel()
 	var bodies []string
 	mock := httpmock.NewMockTransport()
@@ -148,9 +148,9 @@ func TestAvatarUploadRepeated(t *testing.T) {
 		}
 		return readAnswer(t, "users.setAvatar", "ok").response(), nil
 	})
-	client, err := New("https://chat.example.org", WithTransport(mock), WithToken("u", NewSecret("t")), WithRetry(RetryPolicy{MaxAttempts: 2}))
+	client, err := New("https://chat.example.org", WithTransport(mock), WithToken("u", "t"), WithRetry(RetryPolicy{MaxAttempts: 2}))
 	require.NoError(t, err)
-	require.NoError(t, client.Avatars.Upload(t.Context(), AvatarUpload{Image: tinyPicture()}))
+	require.NoError(t, client.Avatars.Upload(t.Context(), Self(), AvatarUploadOptions{Image: tinyPicture()}))
 	require.Len(t, bodies, 2)
 	assert.Equal(t, bodies[0], bodies[1])
 }
@@ -203,7 +203,7 @@ func TestAvatarImage(t *testing.T) {
 		cookie     string
 		want       error
 	}{
-		{"with credentials", "image/png", http.StatusOK, []Option{WithToken("ann", NewSecret("to;ken"))}, "rc_uid=ann; rc_token=to%3Bken", nil},
+		{"with credentials", "image/png", http.StatusOK, []Option{WithToken("ann", "to;ken")}, "rc_uid=ann; rc_token=to%3Bken", nil},
 		{"without credentials", "image/png", http.StatusOK, nil, "", nil},
 		{"unknown", "text/plain", http.StatusNotFound, nil, "", ErrNotFound},
 		{"blocked", "text/plain", http.StatusForbidden, nil, "", ErrForbidden},

@@ -1,8 +1,9 @@
 package rocketchat
 
+//go:generate sh -c "cd tools && GOWORK=off go run ./extra .."
+
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -10,17 +11,17 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-retryablehttp"
+	"github.com/rocketchat-go/rocketchat/gate"
 )
 
-// Version is the version of this library, as it stands in the User-Agent.
-const Version = "0.1.0"
+// Version is the version of this library, as sent in the header User-Agent.
+const Version = "0.9.0"
 
 // Client makes calls to one Rocket.Chat server on behalf of one account.
 //
-// It is immutable and safe for concurrent use; make one and share it, so that
-// its calls share what is known of the server's rate limits. [Client.With]
-// derives a client for another account or with other options.
+// It is immutable and safe for concurrent use. Make one and share it, so that its calls
+// share what is known of the server's rate limits. [Client.With] derives a client for
+// another account or with other options.
 type Client struct {
 	Me          *MeService          // the account that the client acts for
 	Users       *UsersService       // other people's accounts
@@ -35,47 +36,59 @@ type Client struct {
 	Server      *ServerService      // the server itself
 
 	baseURL *url.URL
+	server  string // host and port, in one spelling for each server
 	config  config
-	http    *retryablehttp.Client
 }
 
 // service is what every service holds: the client to make its calls with.
 type service struct{ client *Client }
 
-// New returns a client for the server at baseURL, such as
-// "https://chat.example.org"; a path that ends in /api/v1 is understood too.
-// It does not use the network.
+// New returns a client for the server at baseURL, such as "https://chat.example.org". A
+// path that ends in /api/v1 is understood too. New does not use the network.
 //
-// Without [WithToken], [WithLogin] or [WithCredentials] the client can make only
-// the few calls that need no account.
+// Without [WithToken], [WithLogin] or [WithCredentials] the client can make only the few
+// calls that need no account.
 func New(baseURL string, opts ...Option) (*Client, error) {
-	return build(baseURL, defaults(), opts)
-}
-
-// With derives a client with other options. What opts do not name stays as it is;
-// the rate gate and the connections are shared with c, and so is the session of
-// [WithLogin] unless opts bring other credentials.
-func (c *Client) With(opts ...Option) (*Client, error) {
-	return build(c.baseURL.String(), c.config, opts)
-}
-
-func build(baseURL string, cfg config, opts []Option) (*Client, error) {
-	for _, opt := range opts {
-		if err := opt(&cfg); err != nil {
-			return nil, err
-		}
+	cfg := defaults()
+	if err := cfg.apply(opts); err != nil {
+		return nil, err
 	}
 	base, err := parseBaseURL(baseURL, cfg.plainHTTP)
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{baseURL: base, config: cfg}
-	if cfg.login != nil {
-		c.config.login = nil
-		c.config.credentials = newSession(c, *cfg.login)
-	}
-	c.http = newRetryClient(cfg.retry, c.pipeline())
+	return build(base, cfg), nil
+}
 
+// With derives a client with other options. What opts do not set stays as it is. The rate
+// gate and the connections are shared with c, and so is the session of [WithLogin]
+// unless opts bring other credentials.
+func (c *Client) With(opts ...Option) (*Client, error) {
+	cfg := c.config
+	if err := cfg.apply(opts); err != nil {
+		return nil, err
+	}
+	return build(c.baseURL, cfg), nil
+}
+
+func (c *config) apply(opts []Option) error {
+	for i, opt := range opts {
+		if opt == nil {
+			return invalid("", fmt.Sprintf("options[%d]", i), "must not be nil")
+		}
+		if err := opt.apply(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func build(base *url.URL, cfg config) *Client {
+	c := &Client{baseURL: base, server: serverName(base), config: cfg}
+	if login := cfg.login; login != nil {
+		c.config.login = nil
+		c.config.credentials = &session{user: login.User, password: login.Password, owner: c}
+	}
 	shared := service{client: c}
 	c.Me = (*MeService)(&shared)
 	c.Users = (*UsersService)(&shared)
@@ -88,18 +101,28 @@ func build(baseURL string, cfg config, opts []Option) (*Client, error) {
 	c.TwoFactor = (*TwoFactorService)(&shared)
 	c.Teams = (*TeamsService)(&shared)
 	c.Server = (*ServerService)(&shared)
-	return c, nil
+	return c
 }
 
-// Close ends the session that the client opened with [WithLogin], if it did, and
-// closes idle connections. Tokens that were given to the client stay valid.
-// Clients that share the session log in again when they are used.
-func (c *Client) Close(ctx context.Context) error {
+// closeTime bounds how long [Client.Close] takes.
+const closeTime = 5 * time.Second
+
+// Close ends the session that the client opened with [WithLogin], if it did, and closes
+// idle connections. It takes at most 5 seconds and needs no context, so that it can be
+// deferred in a program whose context was cancelled.
+//
+// Close is final for a client of WithLogin and for clients that share its session: calls
+// that begin afterwards, or that need to log in again, fail with [ErrUnauthorized].
+// Tokens that were given to the client stay valid.
+func (c *Client) Close() error {
 	defer c.config.transport.closeIdle()
-	if s, ok := c.config.credentials.(*session); ok {
-		return s.close(ctx)
+	s, ok := c.config.credentials.(*session)
+	if !ok {
+		return nil
 	}
-	return nil
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	return s.close(ctx)
 }
 
 // String names the client by its server.
@@ -108,36 +131,37 @@ func (c *Client) String() string { return "rocketchat.Client(" + c.baseURL.Host 
 // BaseURL returns the address of the server.
 func (c *Client) BaseURL() string { return c.baseURL.String() }
 
-// RateLimit tells what is known of the server's limit for op, such as
-// "users.info", and false while nothing is known.
-func (c *Client) RateLimit(op string) (RouteLimit, bool) {
+// Credentials returns the credentials that calls are made with. A client of [WithLogin]
+// logs in if it has not yet.
+func (c *Client) Credentials(ctx context.Context) (Credentials, error) {
+	credentials, err := c.config.credentials.Credentials(ctx, Credentials{})
+	if err != nil {
+		asked := &call{client: c, endpoint: endpoint{op: "credentials"}}
+		return Credentials{}, asked.sanitize(noAnswer(asked, err))
+	}
+	return credentials, nil
+}
+
+// RateLimit returns what is known of the server's limit for op, such as "users.info",
+// and false if nothing is known.
+func (c *Client) RateLimit(op string) (gate.RouteLimit, bool) {
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		route := Route{Server: c.baseURL.Host, Method: method, Op: op, Caller: c.config.caller}
+		route := gate.Route{Server: c.server, Method: method, Op: op, Caller: c.config.caller}
 		if known, ok := c.config.gate.Known(route); ok {
 			return known, true
 		}
 	}
-	return RouteLimit{}, false
+	return gate.RouteLimit{}, false
 }
 
+// parseBaseURL reads the address of a server.
 func parseBaseURL(raw string, plainHTTP bool) (*url.URL, error) {
-	fail := func(text string) (*url.URL, error) {
-		return nil, invalid("", "baseURL", text)
-	}
 	u, err := url.Parse(strings.TrimSpace(raw))
-	switch {
-	case err != nil:
-		return fail("is not a URL")
-	case u.Scheme != "https" && u.Scheme != "http":
-		return fail(`must start with "https://" or "http://"`)
-	case u.Hostname() == "":
-		return fail("has no host")
-	case u.User != nil:
-		return fail("must not contain credentials")
-	case u.RawQuery != "" || u.Fragment != "":
-		return fail("must not have a query or a fragment")
-	case u.Scheme == "http" && !plainHTTP && !isLoopback(u.Hostname()):
-		return fail("would send credentials unencrypted: use https, or WithPlainHTTP")
+	if err != nil {
+		return nil, invalid("", "baseURL", "is not a URL")
+	}
+	if text := addressFault(u, plainHTTP); text != "" {
+		return nil, invalid("", "baseURL", text)
 	}
 	path := strings.TrimRight(u.Path, "/")
 	for _, tail := range []string{"/users", "/v1", "/api"} {
@@ -146,15 +170,33 @@ func parseBaseURL(raw string, plainHTTP bool) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: path}, nil
 }
 
+// addressFault says what is wrong with the address of a server, if anything.
+func addressFault(u *url.URL, plainHTTP bool) string {
+	switch {
+	case u.Scheme != "https" && u.Scheme != "http":
+		return `must start with "https://" or "http://"`
+	case u.Hostname() == "":
+		return "has no host"
+	case u.User != nil:
+		return "must not contain credentials"
+	case u.RawQuery != "" || u.Fragment != "":
+		return "must not have a query or a fragment"
+	case u.Scheme == "http" && !plainHTTP && !isLoopback(u.Hostname()):
+		return "would send credentials unencrypted: use https, or WithPlainHTTP"
+	}
+	return ""
+}
+
+// serverName is the host and port of a server in one spelling, as gates know it.
+func serverName(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	}
+	return net.JoinHostPort(strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), port)
+}
+
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
-
-// errNilOption is what an option answers that was given nothing.
-var errNilOption = errors.New("must not be nil")
-
-func nilOption(name string) error { return fmt.Errorf("rocketchat: %s: %w", name, errNilOption) }
-
-// defaultAttemptTimeout bounds one attempt, the reading of the answer included.
-const defaultAttemptTimeout = 30 * time.Second

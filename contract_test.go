@@ -21,6 +21,7 @@ type contractEndpoint struct {
 	Since      string `json:"since"`
 	Auth       bool   `json:"auth"`
 	Idempotent bool   `json:"idempotent"`
+	TwoFactor  bool   `json:"twoFactor"`
 	Exists     bool   `json:"exists"`
 }
 
@@ -28,7 +29,7 @@ type contractEndpoint struct {
 func (e contractEndpoint) op() string { return strings.TrimSuffix(e.Name, ".get") }
 
 // TestEveryEndpoint: what the contract names has a method and a row in the wire table,
-// a handler in the test server, and a line in the README.
+// a handler in the test server, and a line in docs/methods.md.
 func TestEveryEndpoint(t *testing.T) {
 	t.Parallel()
 	var endpoints []contractEndpoint
@@ -38,7 +39,7 @@ func TestEveryEndpoint(t *testing.T) {
 		rows[row.op] = true
 	}
 	served := rocketchattest.Ops()
-	readme, err := os.ReadFile("README.md")
+	methods, err := os.ReadFile("docs/methods.md")
 	require.NoError(t, err)
 	existing := 0
 	for _, e := range endpoints {
@@ -48,7 +49,7 @@ func TestEveryEndpoint(t *testing.T) {
 		existing++
 		assert.True(t, rows[e.op()], "%s has no row in the wire table", e.Name)
 		assert.True(t, slices.Contains(served, e.op()), "%s has no handler in rocketchattest", e.Name)
-		assert.Contains(t, string(readme), "`"+e.op()+"`", "%s is not in the README", e.Name)
+		assert.Contains(t, string(methods), "`"+e.op()+"`", "%s is not in docs/methods.md", e.Name)
 	}
 	assert.Equal(t, 76, existing)
 }
@@ -76,9 +77,9 @@ func TestWireAgreesWithContract(t *testing.T) {
 	}
 }
 
-// TestEndpointThatIsMissing: a server that does not know the route is told from one
+// TestMissingEndpoint: a server that does not know the route is told from one
 // that does not know the user, and the error says which version has the route.
-func TestEndpointThatIsMissing(t *testing.T) {
+func TestMissingEndpoint(t *testing.T) {
 	t.Parallel()
 	var endpoints []contractEndpoint
 	readTestdata(t, "endpoints.json", &endpoints)

@@ -44,28 +44,33 @@ import (
 	"golang.org/x/time/rate"
 
 	"` + modulePath + `"
+	"` + modulePath + `/gate"
+	"` + modulePath + `/prompt"
+	"` + modulePath + `/redisgate"
 	"` + modulePath + `/rocketchattest"
 	"` + modulePath + `/totp"
 )
 `
 
-// TestGuides: the Go code in the README and the guides parses, and is right about the
-// names, fields and signatures of this module. A piece need not be a whole file, and
-// what it does not use, return or declare is no fault.
+// outerModules are the modules that guides use besides this one. Their dependencies are
+// not compiled for the check.
+var outerModules = []string{"prompt", "redisgate", "totp"}
+
+// TestGuides checks that the Go code in the README and the guides parses and uses the
+// names, fields and signatures of this module correctly. A piece need not be a whole
+// file: unused variables, missing returns and undeclared names are no faults.
 func TestGuides(t *testing.T) {
 	t.Parallel()
 	guides, err := filepath.Glob("docs/*.md")
 	require.NoError(t, err)
 	require.NotEmpty(t, guides)
 	checker := newGuideChecker(t)
-	for _, guide := range append(guides, "README.md") {
+	pieces := 0
+	for _, guide := range append(guides, "README.md", "CHANGELOG.md", "CONTRIBUTING.md") {
 		text, err := os.ReadFile(guide)
 		require.NoError(t, err)
-		blocks := goBlocks(string(text))
-		if strings.HasPrefix(guide, "docs/") {
-			assert.NotEmpty(t, blocks, "%s has no Go code", guide)
-		}
-		for _, b := range blocks {
+		for _, b := range goBlocks(string(text)) {
+			pieces++
 			for _, fault := range checker.check(b.code) {
 				t.Errorf("%s: code that begins at line %d: %s", guide, b.line, fault)
 			}
@@ -74,9 +79,10 @@ func TestGuides(t *testing.T) {
 			assert.True(t, checker.isMethod(name), "%s: there is no %s", guide, name)
 		}
 	}
+	assert.Greater(t, pieces, 30, "few pieces of code were found")
 }
 
-// TestGuideChecker: the checker above finds what it is there to find.
+// TestGuideChecker checks that the checker finds faults.
 func TestGuideChecker(t *testing.T) {
 	t.Parallel()
 	checker := newGuideChecker(t)
@@ -88,11 +94,13 @@ func TestGuideChecker(t *testing.T) {
 		`for _, u := range users { return fmt.Errorf("%s: %w", u, err) }`:     "",
 		`err := client.Users.Vanish(ctx, userID)`:                             "client.Users.Vanish undefined",
 		`err := errors.Is(err, rocketchat.ErrGone)`:                           "undefined: rocketchat.ErrGone",
-		`in := rocketchat.UserCreate{Login: "ann"}`:                           "unknown field Login",
+		`in := rocketchat.UserCreateOptions{Login: "ann"}`:                    "unknown field Login",
 		`client, err := rocketchat.New(server.URL(), rocketchat.WithToken())`: "not enough arguments",
 		`user := client.Users.Get(ctx`:                                        "missing ','",
 		`rocketchattest.WithNothing()`:                                        "undefined: rocketchattest.WithNothing",
 		`totp.FromNothing("")`:                                                "undefined: totp.FromNothing",
+		`var g gate.Gate = redisgate.New(rdb, "office")`:                      "",
+		`redisgate.WithNothing()`:                                             "undefined: redisgate.WithNothing",
 		"package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Nothing() }":     "undefined: fmt.Nothing",
 	} {
 		faults := strings.Join(checker.check(code), "\n")
@@ -104,7 +112,7 @@ func TestGuideChecker(t *testing.T) {
 	}
 }
 
-// TestGuideNames: so does the one for names in running text.
+// TestGuideNames checks the search for methods in running text.
 func TestGuideNames(t *testing.T) {
 	t.Parallel()
 	checker := newGuideChecker(t)
@@ -115,7 +123,7 @@ func TestGuideNames(t *testing.T) {
 	}
 }
 
-// methodsNamed are the methods of services that a guide names in its text.
+// methodsNamed returns the methods of services that a guide names in its text.
 func methodsNamed(text string) (names []string) {
 	service := regexp.MustCompile(`\b(?:Me|Users|Preferences|Tokens|Roles|Status|Avatars|Sessions|TwoFactor|Teams|Server|Client)\.[A-Z]\w*`)
 	for _, span := range regexp.MustCompile("`[^`\n]+`").FindAllString(text, -1) {
@@ -124,8 +132,8 @@ func methodsNamed(text string) (names []string) {
 	return names
 }
 
-// isMethod reports that a service of the client has the method, or the client itself, or
-// the test server.
+// isMethod reports whether a service of the client, the client itself or the test server
+// has the method.
 func (g *guideChecker) isMethod(name string) bool {
 	for _, value := range []string{"client." + name, strings.Replace(name, "Client.", "client.", 1), strings.Replace(name, "Server.", "server.", 1)} {
 		if value != name && len(g.check("_ = "+value)) == 0 {
@@ -158,7 +166,7 @@ func goBlocks(text string) (blocks []goBlock) {
 	return blocks
 }
 
-// guideChecker checks code against the packages as they are compiled.
+// guideChecker checks code against the compiled packages.
 type guideChecker struct {
 	files    *token.FileSet
 	importer types.Importer
@@ -166,7 +174,7 @@ type guideChecker struct {
 
 func newGuideChecker(t *testing.T) *guideChecker {
 	t.Helper()
-	wanted := []string{"list", "-export", "-deps", "-f", "{{if .Export}}{{.ImportPath}}={{.Export}}{{end}}", ".", "./rocketchattest"}
+	wanted := []string{"list", "-export", "-deps", "-f", "{{if .Export}}{{.ImportPath}}={{.Export}}{{end}}", ".", "./gate", "./rocketchattest"}
 	for _, path := range regexp.MustCompile(`"([a-z][a-z/]*)"`).FindAllStringSubmatch(importsOfSnippets, -1) {
 		wanted = append(wanted, path[1])
 	}
@@ -188,34 +196,48 @@ func newGuideChecker(t *testing.T) *guideChecker {
 		}
 		return os.Open(exports[path])
 	})
-	return &guideChecker{files, &withTOTP{Importer: compiled, totp: totpPackage(t, files, compiled)}}
-}
-
-// withTOTP knows package totp, which is of another module, too.
-type withTOTP struct {
-	types.Importer
-	totp *types.Package
-}
-
-func (w *withTOTP) Import(path string) (*types.Package, error) {
-	if path == w.totp.Path() {
-		return w.totp, nil
+	known := &guideImporter{Importer: compiled, outer: make(map[string]*types.Package)}
+	for _, module := range outerModules {
+		known.outer[modulePath+"/"+module] = readPackage(t, files, known, module)
 	}
-	return w.Importer.Import(path)
+	return &guideChecker{files, known}
 }
 
-// totpPackage reads package totp, all but its functions' bodies and what these import.
-func totpPackage(t *testing.T, files *token.FileSet, compiled types.Importer) *types.Package {
+// guideImporter also knows packages of other modules.
+type guideImporter struct {
+	types.Importer
+	outer map[string]*types.Package
+}
+
+func (i *guideImporter) Import(path string) (*types.Package, error) {
+	if pkg := i.outer[path]; pkg != nil {
+		return pkg, nil
+	}
+	return i.Importer.Import(path)
+}
+
+// readPackage reads the declarations of the package in dir. Types of modules that cannot
+// be imported are left open.
+func readPackage(t *testing.T, fset *token.FileSet, known types.Importer, dir string) *types.Package {
 	t.Helper()
-	file, err := parser.ParseFile(files, "totp/totp.go", nil, parser.SkipObjectResolution)
+	names, err := filepath.Glob(dir + "/*.go")
 	require.NoError(t, err)
-	config := types.Config{Importer: compiled, IgnoreFuncBodies: true, Error: func(error) {}}
-	pkg, _ := config.Check(modulePath+"/totp", files, []*ast.File{file}, nil)
+	var files []*ast.File
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		files = append(files, file)
+	}
+	config := types.Config{Importer: known, IgnoreFuncBodies: true, Error: func(error) {}}
+	pkg, _ := config.Check(modulePath+"/"+dir, fset, files, nil)
 	require.NotNil(t, pkg)
 	return pkg
 }
 
-// check tells what is wrong with a piece of code.
+// check returns what is wrong with a piece of code.
 func (g *guideChecker) check(code string) (faults []string) {
 	file, err := g.parse(code)
 	if err != nil {
@@ -241,15 +263,15 @@ func (g *guideChecker) parse(code string) (*ast.File, error) {
 	}
 	return parser.ParseFile(g.files, "guide.go", fmt.Sprintf(`%s
 func guide(t *testing.T, ctx context.Context, client *rocketchat.Client, server *rocketchattest.Server,
-	userID string, password, token, secret rocketchat.Secret, err error) error {
+	userID, password, token string, secret rocketchat.Secret, err error) error {
 	{
 %s
 	}
 }`, head, code), parser.SkipObjectResolution)
 }
 
-// excused tells of what is wrong with a piece only because it is a piece: a bare name
-// that is declared elsewhere, and how the function around it returns.
+// excused reports a fault that a piece has only because it is a piece: a name that is
+// declared elsewhere, or a return that does not fit the function around it.
 func excused(fault string) bool {
 	name, undefined := strings.CutPrefix(fault, "undefined: ")
 	return undefined && !strings.Contains(name, ".") || strings.Contains(fault, "missing return") ||

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rocketchat-go/rocketchat/gate"
 )
 
 // Error is what every failed call of this package returns.
@@ -20,7 +23,7 @@ import (
 //
 // or on the server's own code:
 //
-//	if errors.Is(err, rocketchat.Code("error-field-unavailable")) { … }
+//	if errors.Is(err, rocketchat.CodeFieldUnavailable) { … }
 //
 // Details come from [errors.AsType] with *Error, [*TwoFactorError],
 // [*LastOwnerError] or [*PasswordPolicyError].
@@ -37,52 +40,57 @@ type Error struct {
 	OutcomeUnknown bool            // a write that may or may not have happened
 	Err            error           // the cause, if there is one
 
-	foreign bool // the answer was none of a Rocket.Chat server
+	foreign bool // the answer did not come from a Rocket.Chat server
+	clean   bool // the texts have been sanitized
 }
 
-// Class is a kind of failure. It is an error, to be a target of [errors.Is].
+// Class is a kind of failure. It is an error, so that it can be a target of [errors.Is].
 type Class string
 
 // The classes of errors.
 const (
-	// ErrInvalid: an argument is wrong. With a [Error.Field], nothing was sent.
+	// ErrInvalid: an argument is wrong. If [Error.Field] is set, nothing was sent.
 	ErrInvalid Class = "invalid"
 	// ErrUnauthorized: the credentials are missing, wrong or expired.
 	ErrUnauthorized Class = "unauthorized"
-	// ErrForbidden: a permission is missing, or a setting of the server forbids it.
+	// ErrForbidden: a permission is missing, or a server setting forbids the call.
 	ErrForbidden Class = "forbidden"
-	// ErrNotFound: the user, token, role or other thing that was named does not exist.
+	// ErrNotFound: the user, token, role or other thing does not exist.
 	ErrNotFound Class = "not found"
 	// ErrTaken: the username, address or name is in use or reserved.
 	ErrTaken Class = "already taken"
 	// ErrLastOwner: rooms would lose their last owner; see [LastOwnerError].
 	ErrLastOwner Class = "last owner"
-	// ErrTOTPRequired: the call needs a second factor of any method; see [WithTwoFactor].
-	ErrTOTPRequired Class = "second factor required"
-	// ErrTOTPInvalid: the second factor was wrong.
-	ErrTOTPInvalid Class = "second factor invalid"
-	// ErrRateLimited: the server refuses for the time of [Error.RetryAfter].
+	// ErrSecondFactorRequired: the call needs a second factor; see [WithTwoFactor].
+	ErrSecondFactorRequired Class = "second factor required"
+	// ErrSecondFactorInvalid: the second factor was wrong.
+	ErrSecondFactorInvalid Class = "second factor invalid"
+	// ErrRateLimited: the rate limit was reached; retry after [Error.RetryAfter].
 	ErrRateLimited Class = "rate limited"
-	// ErrEndpointUnknown: the server has no such endpoint, mostly because it is too old.
+	// ErrEndpointUnknown: the server has no such endpoint, usually because it is too old.
 	ErrEndpointUnknown Class = "endpoint unknown"
-	// ErrServer: the server, or a proxy before it, failed (status 500 and above).
+	// ErrServer: the server, or a proxy in front of it, failed (status 500 and above).
 	ErrServer Class = "server failed"
 	// ErrBadAnswer: the answer is not what a Rocket.Chat server sends.
 	ErrBadAnswer Class = "bad answer"
-	// ErrRedirected: the server wants the call made elsewhere. It was not: credentials do not travel.
+	// ErrRedirected: the server redirected the call. Redirects are not followed, to
+	// protect credentials.
 	ErrRedirected Class = "redirected"
-	// ErrUnreachable: no answer came, because of the network or the time allowed.
+	// ErrUnreachable: no answer came, because of the network or a timeout.
 	ErrUnreachable Class = "unreachable"
-	// ErrOutcomeUnknown: a write that may or may not have happened. An error of any
-	// class can be this too.
+	// ErrGateUnavailable: the rate gate of [WithGate] could not decide, and was told not
+	// to fall back. Nothing was sent.
+	ErrGateUnavailable Class = "gate unavailable"
+	// ErrOutcomeUnknown: a write may or may not have taken effect. It comes in addition
+	// to the class of the error; see [Error.OutcomeUnknown].
 	ErrOutcomeUnknown Class = "outcome unknown"
 )
 
 // Error implements error.
 func (c Class) Error() string { return string(c) }
 
-// Code is the server's own name for a failure. It is an error, to be a target of
-// [errors.Is].
+// Code is the server's own name for a failure. It is an error, so that it can be a
+// target of [errors.Is]. The codes that the library knows are constants.
 type Code string
 
 // Error implements error.
@@ -101,11 +109,15 @@ func (e *Error) Error() string {
 	if e.Field != "" {
 		b.WriteString(": " + e.Field)
 	}
+	separator := ": "
+	if e.Field != "" {
+		separator = " "
+	}
 	switch {
 	case e.Message != "":
-		b.WriteString(" " + e.Message)
+		b.WriteString(separator + e.Message)
 	case e.Class != "":
-		b.WriteString(" " + string(e.Class))
+		b.WriteString(separator + string(e.Class))
 	}
 	if e.Code != "" && !strings.Contains(e.Message, string(e.Code)) {
 		b.WriteString(" [" + string(e.Code) + "]")
@@ -114,16 +126,16 @@ func (e *Error) Error() string {
 		b.WriteString(": " + e.Err.Error())
 	}
 	if e.RetryAfter > 0 {
-		fmt.Fprintf(&b, " (try again in %s)", e.RetryAfter.Round(time.Millisecond))
+		fmt.Fprintf(&b, " (retry after %s)", e.RetryAfter.Round(time.Millisecond))
 	}
 	if e.OutcomeUnknown {
-		b.WriteString(" (it may or may not have happened)")
+		b.WriteString(" (it may or may not have taken effect)")
 	}
 	return b.String()
 }
 
-// Is reports whether target is the class or the code of e, or [ErrOutcomeUnknown]
-// for an e that is that.
+// Is reports whether target is the class or the code of e, or [ErrOutcomeUnknown] if
+// e.OutcomeUnknown is set.
 func (e *Error) Is(target error) bool {
 	switch t := target.(type) {
 	case Code:
@@ -176,7 +188,7 @@ type PasswordPolicyViolation struct {
 func (e *PasswordPolicyError) Error() string {
 	rules := make([]string, len(e.Violations))
 	for i, v := range e.Violations {
-		rules[i] = oneLine(v.Message)
+		rules[i] = v.Message
 	}
 	return strings.Join(rules, "; ")
 }
@@ -186,35 +198,50 @@ func invalid(op, field, text string) *Error {
 	return &Error{Op: op, Class: ErrInvalid, Field: field, Message: text}
 }
 
-// errAttemptTimeout is the cause of an attempt that took too long.
-var errAttemptTimeout = errors.New("the attempt timed out")
-
-// errTooLarge is the cause of an answer beyond [WithMaxAnswer].
-var errTooLarge = errors.New("the answer is too large")
+const (
+	errAttemptTimeout = plainError("the attempt timed out")
+	errTooLarge       = plainError("the answer is larger than WithMaxAnswer allows")
+)
 
 // noAnswer is the error of a call that got no answer, or not a whole one.
 func noAnswer(c *call, err error) *Error {
-	e := &Error{Op: c.op, Class: ErrUnreachable, Err: err, Attempts: c.attempts, OutcomeUnknown: c.unknown}
-	if limited, ok := errors.AsType[*RateLimitError](err); ok {
-		e.Class, e.RetryAfter, e.Err = ErrRateLimited, limited.Wait, nil
-		e.Message = "the call would have to wait longer than it may"
-		return e
+	if limited, ok := errors.AsType[*gate.WaitError](err); ok {
+		return tooLongWait(c, limited.Wait)
 	}
+	e := &Error{Op: c.op, Class: ErrUnreachable, Err: err, Attempts: c.tally.attempts, OutcomeUnknown: c.tally.unknown}
 	if inner, ok := errors.AsType[*Error](err); ok && inner.Op != c.op { // a log-in that was needed first
 		e.Class, e.Code, e.StatusCode, e.RetryAfter = inner.Class, inner.Code, inner.StatusCode, inner.RetryAfter
 		e.Err = aside(err)
 	}
 	switch {
-	case errors.Is(err, errNoCredentials):
+	case errors.Is(err, errNoCredentials), errors.Is(err, errClosed):
 		e.Class = ErrUnauthorized
+	case errors.Is(err, gate.ErrUnavailable):
+		e.Class = ErrGateUnavailable
+	case errors.Is(err, errBadUserID), errors.Is(err, errBadToken), errors.Is(err, errBadCode):
+		e.Class = ErrInvalid
 	case errors.Is(err, errTooLarge):
 		e.Class = ErrBadAnswer
 	}
 	return e
 }
 
-// aside is the failure of a call that another one needed, such as a log-in. What is
-// unknown of it is not unknown of the other, which was not sent.
+// tooLongWait is the error of a call that may not wait as long as the rate limit asks.
+// What the server said last, if that was a refusal, stays.
+func tooLongWait(c *call, wait time.Duration) *Error {
+	e := &Error{
+		Op: c.op, Class: ErrRateLimited, Attempts: c.tally.attempts, OutcomeUnknown: c.tally.unknown,
+		Message: "the call would have to wait for the rate limit longer than it may",
+	}
+	if c.answer.status == http.StatusTooManyRequests {
+		e = newError(c)
+	}
+	e.RetryAfter = wait
+	return e
+}
+
+// aside is the failure of a call that another call needed first, such as a log-in. The
+// outer call was not sent, so its outcome is certain.
 func aside(err error) error {
 	inner, ok := errors.AsType[*Error](err)
 	if !ok || !inner.OutcomeUnknown {
@@ -225,35 +252,49 @@ func aside(err error) error {
 	return &certain
 }
 
-// ended is why ctx is over: its cause too, if the caller gave one.
+// ended is why ctx is over, with its cause if the caller gave one.
 func ended(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if errors.Is(cause, err) {
-		return cause
+	err, why := ctx.Err(), context.Cause(ctx)
+	if errors.Is(why, err) {
+		return &endedError{err: why}
 	}
-	return fmt.Errorf("%w: %w", err, cause)
+	return &endedError{err: err, why: why}
+}
+
+// endedError is the end of a context. Its text is the caller's.
+type endedError struct{ err, why error } // why may be nil
+
+func (e *endedError) Error() string {
+	if e.why == nil {
+		return e.err.Error()
+	}
+	return e.err.Error() + ": " + e.why.Error()
+}
+
+func (e *endedError) Unwrap() []error {
+	if e.why == nil {
+		return []error{e.err}
+	}
+	return []error{e.err, e.why}
 }
 
 // badAnswer is the error of an answer that is not a Rocket.Chat server's.
-func badAnswer(c *call, text string, cause error) *Error {
+func badAnswer(c *call, text string, err error) *Error {
 	return &Error{
-		Op: c.op, StatusCode: c.status, Class: ErrBadAnswer, Message: text, Err: cause,
-		Attempts: c.attempts, OutcomeUnknown: c.write || c.unknown,
+		Op: c.op, StatusCode: c.answer.status, Class: ErrBadAnswer, Message: text, Err: err,
+		Attempts: c.tally.attempts, OutcomeUnknown: c.write || c.tally.unknown,
 	}
 }
 
-// oneLine makes a server's text fit for an error: one line of bounded length,
-// without addresses.
-func oneLine(text string) string {
-	words := strings.Fields(text)
-	for i, w := range words {
-		if at := strings.Index(w, "://"); at > 0 {
-			words[i] = w[:strings.LastIndexFunc(w[:at], func(r rune) bool { return r < 'a' || r > 'z' })+1] + "[address]"
-		}
+// redirected is the error of an answer that sends the call elsewhere.
+func redirected(c *call) *Error {
+	e := &Error{
+		Op: c.op, StatusCode: c.answer.status, Class: ErrRedirected, Attempts: c.tally.attempts,
+		OutcomeUnknown: c.write || c.tally.unknown, Message: "the answer is a redirect to nowhere",
 	}
-	text = strings.Join(words, " ")
-	if runes := []rune(text); len(runes) > 300 {
-		text = string(runes[:300]) + "…"
+	location := c.answer.header.Get("Location")
+	if to, err := c.client.baseURL.Parse(location); err == nil && location != "" {
+		e.Message = "the answer is a redirect to the host " + to.Host + ", which is not followed"
 	}
-	return text
+	return e
 }

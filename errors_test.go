@@ -18,8 +18,8 @@ import (
 // answered is a call that got an answer.
 func answered(op string, status int, contentType, body string) *call {
 	return &call{
-		endpoint: endpoint{op: op}, client: &Client{}, attempts: 1, status: status,
-		header: http.Header{"Content-Type": {contentType}}, body: []byte(body),
+		endpoint: endpoint{op: op}, client: &Client{}, tally: tally{attempts: 1},
+		answer: answer{status: status, header: http.Header{"Content-Type": {contentType}}, body: []byte(body)},
 	}
 }
 
@@ -34,7 +34,8 @@ func TestErrorsOfServers(t *testing.T) {
 			contentType = "text/plain; charset=UTF-8"
 			body, _ = bytes.CutSuffix(text, []byte("}"))
 		}
-		e := newError(answered(op, status, contentType, string(body)))
+		c := answered(op, status, contentType, string(body))
+		e := c.sanitize(newError(c))
 		assert.Equal(t, op, e.Op, from)
 		assert.Equal(t, status, e.StatusCode, from)
 		assert.NotContains(t, e.Error(), "\n", from)

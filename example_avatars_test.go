@@ -14,7 +14,7 @@ import (
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
-// picture is a small PNG, where a program would open a file.
+// picture returns a small PNG; a program would open a file.
 func picture() *bytes.Buffer {
 	var b bytes.Buffer
 	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 64, 64))); err != nil {
@@ -23,21 +23,20 @@ func picture() *bytes.Buffer {
 	return &b
 }
 
-// The picture comes from any reader; what kind it is is found out.
+// The picture can come from any reader. Its type is detected.
 func ExampleAvatarsService_Upload() {
 	_, server := demo()
 	client := actFor("ann", server)
-	err := client.Avatars.Upload(context.Background(), rocketchat.AvatarUpload{Image: picture()})
+	err := client.Avatars.Upload(context.Background(), rocketchat.Self(), rocketchat.AvatarUploadOptions{Image: picture()})
 	fmt.Println(err)
 	// Output:
 	// <nil>
 }
 
-// What is no picture is not sent.
+// Data that is not a picture is not sent.
 func ExampleAvatarsService_Upload_other() {
 	client, _ := demo()
-	err := client.Avatars.Upload(context.Background(), rocketchat.AvatarUpload{
-		User:  rocketchat.ByUsername("bob"),
+	err := client.Avatars.Upload(context.Background(), rocketchat.ByUsername("bob"), rocketchat.AvatarUploadOptions{
 		Image: strings.NewReader("<html>Not found</html>"),
 	})
 	fmt.Println(errors.Is(err, rocketchat.ErrInvalid))
@@ -50,7 +49,7 @@ func ExampleAvatarsService_Upload_other() {
 func ExampleAvatarsService_Image() {
 	client, _ := demo()
 	ctx := context.Background()
-	err := client.Avatars.Upload(ctx, rocketchat.AvatarUpload{User: rocketchat.ByUsername("ann"), Image: picture()})
+	err := client.Avatars.Upload(ctx, rocketchat.ByUsername("ann"), rocketchat.AvatarUploadOptions{Image: picture()})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -66,7 +65,7 @@ func ExampleAvatarsService_Image() {
 	// bob image/svg+xml
 }
 
-// The address is that of the server's setting Site_Url.
+// The address is based on the server's setting Site_Url.
 func ExampleAvatarsService_URL() {
 	client, _ := demo(rocketchattest.WithSetting("Site_Url", "https://chat.example.org"))
 	address, err := client.Avatars.URL(context.Background(), rocketchat.ByUsername("ann"))
@@ -91,7 +90,7 @@ func ExampleAvatarsService_Reset() {
 	client, _ := demo()
 	ctx := context.Background()
 	ann := rocketchat.ByUsername("ann")
-	if err := client.Avatars.Upload(ctx, rocketchat.AvatarUpload{User: ann, Image: picture()}); err != nil {
+	if err := client.Avatars.Upload(ctx, ann, rocketchat.AvatarUploadOptions{Image: picture()}); err != nil {
 		log.Fatal(err)
 	}
 	if err := client.Avatars.Reset(ctx, ann); err != nil {
@@ -106,7 +105,8 @@ func ExampleAvatarsService_Reset() {
 	// image/svg+xml
 }
 
-// The pictures that other services have for the caller, to choose one with SetURL.
+// Suggestions lists the caller's pictures in other services, one of which can be given
+// to SetURL.
 func ExampleAvatarsService_Suggestions() {
 	_, server := demo()
 	client := actFor("ann", server)

@@ -11,19 +11,19 @@ import (
 
 func ExampleNew() {
 	client, err := rocketchat.New("https://chat.example.org",
-		rocketchat.WithToken("aobEdbYhXfu5hkeqG", rocketchat.NewSecret("9HqLlyZOugoStsXCUfD")),
+		rocketchat.WithToken("aobEdbYhXfu5hkeqG", "9HqLlyZOugoStsXCUfD"),
 		rocketchat.WithUserAgent("staff-sync/1.4"))
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(client.BaseURL())
-	fmt.Println(client) // says nothing of the token
+	fmt.Println(client) // does not show the token
 	// Output:
 	// https://chat.example.org
 	// rocketchat.Client(chat.example.org)
 }
 
-// Passwords and tokens do not travel unencrypted, unless one says so.
+// Passwords and tokens are not sent unencrypted without WithPlainHTTP.
 func ExampleNew_plainHTTP() {
 	_, err := rocketchat.New("http://chat.example.org")
 	fmt.Println(err)
@@ -35,14 +35,14 @@ func ExampleNew_plainHTTP() {
 	// <nil>
 }
 
-// One client for each account, all with the same connections and the same knowledge of
-// the server's limits.
+// Derived clients act for other accounts. They share the connections and what is known
+// of the server's limits.
 func ExampleClient_With() {
 	admin, server := demo()
 	ctx := context.Background()
 
 	userID, token := server.Login("ann")
-	ann, err := admin.With(rocketchat.WithToken(userID, rocketchat.NewSecret(token)))
+	ann, err := admin.With(rocketchat.WithToken(userID, token))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -58,20 +58,20 @@ func ExampleClient_With() {
 	// ann
 }
 
-// Close ends the session that WithLogin opened, so that none are left behind.
+// Close ends the session that WithLogin opened.
 func ExampleClient_Close() {
 	_, server := demo()
 	ctx := context.Background()
 
 	client, err := rocketchat.New(server.URL(), rocketchat.WithTransport(server),
-		rocketchat.WithLogin("ann", rocketchat.NewSecret("Ann-Passw0rd-1")))
+		rocketchat.WithLogin("ann", "Ann-Passw0rd-1"))
 	if err != nil {
 		log.Fatal(err)
 	}
 	if _, err := client.Me.Get(ctx); err != nil { // logs in first
 		log.Fatal(err)
 	}
-	if err := client.Close(ctx); err != nil {
+	if err := client.Close(); err != nil {
 		log.Fatal(err)
 	}
 	for _, call := range server.Calls() {
@@ -83,7 +83,7 @@ func ExampleClient_Close() {
 	// logout
 }
 
-// RateLimit tells how many calls are left, to plan work or to show it.
+// RateLimit returns how many calls are left.
 func ExampleClient_RateLimit() {
 	_, server := demo()
 	client := actFor("ann", server)
@@ -102,12 +102,14 @@ func ExampleClient_RateLimit() {
 	// 9 of 10 calls are left
 }
 
-// Administrators, bots and apps are not limited, by the permission
+// Administrators, bots and apps are not limited: their roles have the permission
 // api-bypass-rate-limit.
 func ExampleClient_RateLimit_exempt() {
 	client, _ := demo()
-	if _, err := client.Users.Get(context.Background(), rocketchat.ByUsername("bob")); err != nil {
-		log.Fatal(err)
+	for range 100 { // a few answers without limit headers prove nothing: a proxy may have dropped them
+		if _, err := client.Users.Get(context.Background(), rocketchat.ByUsername("bob")); err != nil {
+			log.Fatal(err)
+		}
 	}
 	limit, known := client.RateLimit("users.info")
 	fmt.Println(known, limit.Exempt)
@@ -115,7 +117,7 @@ func ExampleClient_RateLimit_exempt() {
 	// true true
 }
 
-// A Secret shows itself nowhere. Reveal is the one way to its text.
+// A Secret is never printed. Reveal returns its text.
 func ExampleSecret() {
 	password := rocketchat.NewSecret("correct horse")
 
@@ -128,7 +130,7 @@ func ExampleSecret() {
 	// 13
 }
 
-// Errors that come before anything is sent name the argument.
+// An error found before anything is sent names the argument.
 func ExampleNew_invalid() {
 	_, err := rocketchat.New("chat.example.org")
 	if e, ok := errors.AsType[*rocketchat.Error](err); ok {

@@ -10,7 +10,7 @@ import (
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
-// vault gives out the token it read last, and reads again when the server refuses it.
+// vault returns the token that it read last, and reads again if the server refuses it.
 type vault struct {
 	read func() rocketchat.Credentials
 
@@ -21,14 +21,14 @@ type vault struct {
 func (v *vault) Credentials(_ context.Context, refused rocketchat.Credentials) (rocketchat.Credentials, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.last == refused { // nothing was read yet, or what was read is worth nothing any more
+	if v.last == refused { // nothing was read yet, or it is no longer valid
 		v.last = v.read()
 	}
 	return v.last, nil
 }
 
-// Tokens that somebody else rotates: the provider is asked again after a 401, and the
-// call is repeated once with what it says.
+// A provider suits tokens that are rotated elsewhere: it is asked again after a 401,
+// and the call is repeated once with its answer.
 func ExampleWithCredentials() {
 	server := rocketchattest.New()
 	reads := 0

@@ -11,7 +11,7 @@ import (
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
-// Programs branch on the class of an error: it does not depend on the wording or the
+// Programs branch on the class of an error, which does not depend on the wording or the
 // version of the server.
 func ExampleClass() {
 	client, _ := demo()
@@ -30,10 +30,10 @@ func ExampleClass() {
 	// no such user
 }
 
-// Where a class is not enough, the server's own code tells more.
+// Where a class is not enough, check the server's own code.
 func ExampleCode() {
 	client, _ := demo()
-	_, err := client.Users.Create(context.Background(), rocketchat.UserCreate{
+	_, err := client.Users.Create(context.Background(), rocketchat.UserCreateOptions{
 		Username: "ann", Email: "another@example.org", Name: "Ann", Password: rocketchat.NewSecret("secret"),
 	})
 	fmt.Println(errors.Is(err, rocketchat.ErrTaken))
@@ -43,7 +43,7 @@ func ExampleCode() {
 	// true
 }
 
-// An Error holds what is known of a failure.
+// An Error holds what is known about a failure.
 func ExampleError() {
 	client, _ := demo()
 	_, err := client.Roles.Users(context.Background(), "captains", rocketchat.RoleUsersOptions{})
@@ -62,8 +62,8 @@ func ExampleError() {
 	// attempts: 1
 }
 
-// A write whose answer is lost may have happened. It is not sent again when a second
-// run would do harm: the error says so, and the program decides.
+// A write may have taken effect although its response was lost. It is not retried
+// unless it is idempotent: the error says so, and the program decides.
 func ExampleError_outcomeUnknown() {
 	client, server := demo()
 	server.AnswerNext("users.delete", func(http.ResponseWriter, *http.Request) {
@@ -71,7 +71,7 @@ func ExampleError_outcomeUnknown() {
 	})
 	ctx := context.Background()
 
-	_, err := client.Users.Delete(ctx, rocketchat.ByID("bob-id"), rocketchat.DeleteOptions{})
+	_, err := client.Users.Delete(ctx, rocketchat.ByID("bob-id"), rocketchat.UserDeleteOptions{})
 	if errors.Is(err, rocketchat.ErrOutcomeUnknown) {
 		_, err = client.Users.Get(ctx, rocketchat.ByID("bob-id"))
 		fmt.Println("is gone:", errors.Is(err, rocketchat.ErrNotFound))
@@ -80,10 +80,10 @@ func ExampleError_outcomeUnknown() {
 	// is gone: false
 }
 
-// An argument that no server would take is refused before anything is sent.
+// An argument that no server would accept is rejected before anything is sent.
 func ExampleError_field() {
 	client, server := demo()
-	_, err := client.Users.Update(context.Background(), "", rocketchat.UserUpdate{Name: new("Ann")})
+	_, err := client.Users.Update(context.Background(), rocketchat.ByID(""), rocketchat.UserUpdateOptions{Name: new("Ann")})
 	if e, ok := errors.AsType[*rocketchat.Error](err); ok && errors.Is(err, rocketchat.ErrInvalid) {
 		fmt.Println(e.Field, e.Message)
 		fmt.Println("calls sent:", len(server.Calls()))
@@ -93,7 +93,7 @@ func ExampleError_field() {
 	// calls sent: 0
 }
 
-// RetryAfter says for how long the route is closed.
+// RetryAfter says when the call can be tried again.
 func ExampleError_retryAfter() {
 	_, server := demo(rocketchattest.WithLimit(1, time.Minute))
 	client := actFor("ann", server)
@@ -103,7 +103,7 @@ func ExampleError_retryAfter() {
 	for range 2 {
 		_, err := client.Me.Get(ctx)
 		if e, ok := errors.AsType[*rocketchat.Error](err); ok {
-			// The deadline of ctx is nearer than the next window: no use to wait for it.
+			// The deadline of ctx comes before the next window, so the call does not wait.
 			fmt.Println(string(e.Class), e.RetryAfter > 50*time.Second)
 		}
 	}
@@ -111,14 +111,15 @@ func ExampleError_retryAfter() {
 	// rate limited true
 }
 
-// The last owner of rooms is not removed without a word about the rooms.
+// The last owner of rooms is deactivated only if the caller agrees to what becomes of
+// the rooms.
 func ExampleLastOwnerError() {
 	client, server := demo()
 	room := server.AddRoom("planning", "ann")
 	server.Join(room, "bob")
 	ctx := context.Background()
 
-	err := client.Users.Deactivate(ctx, "ann-id", rocketchat.DeactivateOptions{})
+	err := client.Users.Deactivate(ctx, rocketchat.ByID("ann-id"), rocketchat.UserDeactivateOptions{})
 	if rooms, ok := errors.AsType[*rocketchat.LastOwnerError](err); ok {
 		fmt.Println("get another owner:", rooms.ShouldChangeOwner)
 		fmt.Println("would be deleted: ", rooms.ShouldBeRemoved)
@@ -128,13 +129,13 @@ func ExampleLastOwnerError() {
 	// would be deleted:  []
 }
 
-// Every rule that a password breaks is listed.
+// All rules that a password breaks are listed.
 func ExamplePasswordPolicyError() {
 	client, _ := demo(
 		rocketchattest.WithSetting("Accounts_Password_Policy_Enabled", true),
 		rocketchattest.WithSetting("Accounts_Password_Policy_MinLength", 12))
 
-	_, err := client.Users.Register(context.Background(), rocketchat.UserRegister{
+	_, err := client.Users.Register(context.Background(), rocketchat.UserRegisterOptions{
 		Username: "carol", Name: "Carol", Email: "carol@example.org", Password: rocketchat.NewSecret("secret"),
 	})
 	if policy, ok := errors.AsType[*rocketchat.PasswordPolicyError](err); ok {
@@ -149,7 +150,7 @@ func ExamplePasswordPolicyError() {
 	// error-password-policy-not-met-oneSpecial
 }
 
-// A server that does not know an endpoint is mostly too old for it.
+// A server that does not know an endpoint is usually too old for it.
 func ExampleError_endpointUnknown() {
 	client, _ := demo(rocketchattest.WithVersion("8.6.1"))
 	_, err := client.TwoFactor.TOTPCodesRemaining(context.Background())
@@ -157,5 +158,5 @@ func ExampleError_endpointUnknown() {
 	fmt.Println(err)
 	// Output:
 	// true
-	// rocketchat: users.totpCodesRemaining: 404 endpoint unknown: users.totpCodesRemaining needs server 8.8.0 or newer
+	// rocketchat: users.totpCodesRemaining: 404: endpoint unknown: users.totpCodesRemaining needs server 8.8.0 or newer
 }

@@ -27,7 +27,7 @@ func ExampleMeService_Get() {
 func ExampleMeService_Update() {
 	_, server := demo()
 	client := actFor("ann", server)
-	me, err := client.Me.Update(context.Background(), rocketchat.MeUpdate{
+	me, err := client.Me.Update(context.Background(), rocketchat.MeUpdateOptions{
 		Nickname:   new("annie"),
 		StatusText: new("in the library"),
 	})
@@ -39,14 +39,14 @@ func ExampleMeService_Update() {
 	// annie is in the library
 }
 
-// Passwords are given as they are typed; the package hashes what the server wants
-// hashed.
+// Passwords are given in plain text. The package hashes them where the server expects a
+// hash.
 func ExampleMeService_Update_password() {
 	_, server := demo(rocketchattest.WithSecondFactor())
 	client := actFor("ann", server)
 	ctx := context.Background()
 
-	_, err := client.Me.Update(ctx, rocketchat.MeUpdate{
+	_, err := client.Me.Update(ctx, rocketchat.MeUpdateOptions{
 		CurrentPassword: new(rocketchat.NewSecret("Ann-Passw0rd-1")),
 		NewPassword:     new(rocketchat.NewSecret("Ann-Passw0rd-2")),
 	})
@@ -59,24 +59,24 @@ func ExampleMeService_Update_password() {
 	// <nil>
 }
 
-// Servers do not let people delete their accounts unless a setting allows it.
+// By default servers do not let people delete their own accounts.
 func ExampleMeService_Delete() {
 	_, server := demo()
 	client := actFor("ann", server)
 	ctx := context.Background()
 
-	err := client.Me.Delete(ctx, rocketchat.NewSecret("Ann-Passw0rd-1"), rocketchat.DeleteOptions{})
+	err := client.Me.Delete(ctx, rocketchat.NewSecret("Ann-Passw0rd-1"), rocketchat.MeDeleteOptions{})
 	fmt.Println("forbidden:", errors.Is(err, rocketchat.ErrForbidden))
 
 	server.Set("Accounts_AllowDeleteOwnAccount", true)
-	err = client.Me.Delete(ctx, rocketchat.NewSecret("Ann-Passw0rd-1"), rocketchat.DeleteOptions{})
+	err = client.Me.Delete(ctx, rocketchat.NewSecret("Ann-Passw0rd-1"), rocketchat.MeDeleteOptions{})
 	fmt.Println(err)
 	// Output:
 	// forbidden: true
 	// <nil>
 }
 
-// The export takes a while: a later call tells how far it is.
+// The export takes a while. A later call returns how far it is.
 func ExampleMeService_RequestDataDownload() {
 	_, server := demo()
 	client := actFor("ann", server)
@@ -89,7 +89,8 @@ func ExampleMeService_RequestDataDownload() {
 	// true true pending
 }
 
-// Choices are pointers, because false, 0 and "" are choices too. What is nil stays.
+// Preferences are pointers, because false, 0 and "" are values. Nil fields are left
+// unchanged.
 func ExamplePreferencesService_Set() {
 	_, server := demo()
 	client := actFor("ann", server)
@@ -106,7 +107,7 @@ func ExamplePreferencesService_Set() {
 	// false 300 mentions
 }
 
-// The preferences of others, one user after the other.
+// Preferences of other users are set one user at a time.
 func ExamplePreferencesService_SetFor() {
 	client, _ := demo()
 	ctx := context.Background()
@@ -115,7 +116,7 @@ func ExamplePreferencesService_SetFor() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		prefs, err := client.Preferences.SetFor(ctx, user.ID, rocketchat.Preferences{Language: new("pt-BR")})
+		prefs, err := client.Preferences.SetFor(ctx, rocketchat.ByID(user.ID), rocketchat.Preferences{Language: new("pt-BR")})
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -126,7 +127,8 @@ func ExamplePreferencesService_SetFor() {
 	// bob pt-BR
 }
 
-// Get tells what the caller has chosen; Me.Get what is in force, defaults included.
+// Get returns what the caller has chosen. Me.Get returns what is in force, defaults
+// included.
 func ExamplePreferencesService_Get() {
 	_, server := demo()
 	client := actFor("ann", server)
@@ -144,7 +146,7 @@ func ExamplePreferencesService_Get() {
 	// true true
 }
 
-// A preference that the package does not know is set by its name.
+// A preference that the package does not know can be set by its name.
 func ExamplePreferences_extra() {
 	_, server := demo()
 	client := actFor("ann", server)

@@ -13,20 +13,21 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/rocketchat-go/rocketchat"
+	"github.com/rocketchat-go/rocketchat/gate"
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
-// WithLogin logs in with the first call, and once more when the session has expired.
+// WithLogin logs in with the first call, and again if the session has expired.
 func ExampleWithLogin() {
 	_, server := demo()
 	ctx := context.Background()
 
 	client, err := rocketchat.New(server.URL(), rocketchat.WithTransport(server),
-		rocketchat.WithLogin("ann@example.org", rocketchat.NewSecret("Ann-Passw0rd-1")))
+		rocketchat.WithLogin("ann@example.org", "Ann-Passw0rd-1"))
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer client.Close(ctx)
+	defer client.Close()
 
 	me, err := client.Me.Get(ctx)
 	if err != nil {
@@ -37,8 +38,8 @@ func ExampleWithLogin() {
 	// ann
 }
 
-// A call that would have to wait for the rate limit longer than that fails at once
-// and says when to try again.
+// A call that would have to wait longer for the rate limit fails at once and says when
+// to try again.
 func ExampleWithMaxWait() {
 	_, server := demo(rocketchattest.WithLimit(2, time.Minute))
 	client := actFor("ann", server, rocketchat.WithMaxWait(5*time.Second))
@@ -60,7 +61,7 @@ func ExampleWithMaxWait() {
 	// the server refused 0
 }
 
-// refusals counts the answers with status 429.
+// refusals returns the number of answers with status 429.
 func refusals(server *rocketchattest.Server) (n int) {
 	for _, call := range server.Calls() {
 		if call.Status == http.StatusTooManyRequests {
@@ -70,23 +71,24 @@ func refusals(server *rocketchattest.Server) (n int) {
 	return n
 }
 
-// MaxWait bounds the wait of one call, for example of one that a person waits for.
-func ExampleMaxWait() {
+// As a call option WithMaxWait bounds the wait of one call, such as one that a person
+// is waiting for.
+func ExampleWithMaxWait_call() {
 	_, server := demo(rocketchattest.WithLimit(1, time.Minute))
 	client := actFor("ann", server)
 	ctx := context.Background()
 
 	_, err := client.Users.Get(ctx, rocketchat.ByUsername("bob"))
 	fmt.Println(err)
-	_, err = client.Users.Get(ctx, rocketchat.ByUsername("bob"), rocketchat.MaxWait(time.Second))
+	_, err = client.Users.Get(ctx, rocketchat.ByUsername("bob"), rocketchat.WithMaxWait(time.Second))
 	fmt.Println(errors.Is(err, rocketchat.ErrRateLimited))
 	// Output:
 	// <nil>
 	// true
 }
 
-// A ceiling of one's own, over all calls of two clients, for a server that has no
-// limits or an account that is exempt from them.
+// A throttle limits all calls of both clients, for a server that has no limits or an
+// account that is exempt from them.
 func ExampleWithThrottle() {
 	_, server := demo()
 	ceiling := rate.NewLimiter(rate.Every(10*time.Millisecond), 1)
@@ -104,13 +106,13 @@ func ExampleWithThrottle() {
 	// true
 }
 
-// Clients that were made apart, but call from the same address, share a gate: neither
-// runs into a limit that the other has used up.
+// Separate clients behind one address can share a gate: neither runs into a limit that
+// the other has used up.
 func ExampleWithGate() {
 	_, server := demo(rocketchattest.WithLimit(2, time.Minute))
-	gate := rocketchat.NewMemoryGate()
-	ann := actFor("ann", server, rocketchat.WithGate(gate))
-	bob := actFor("bob", server, rocketchat.WithGate(gate), rocketchat.WithMaxWait(time.Second))
+	shared := gate.NewMemory()
+	ann := actFor("ann", server, rocketchat.WithGate(shared))
+	bob := actFor("bob", server, rocketchat.WithGate(shared), rocketchat.WithMaxWait(time.Second))
 	ctx := context.Background()
 
 	for range 2 {
@@ -126,18 +128,18 @@ func ExampleWithGate() {
 	// calls sent: 2
 }
 
-// The hook sees every attempt: enough for a counter and a histogram.
-func ExampleWithHook() {
+// A trace sees every attempt, which is enough for a counter and a histogram.
+func ExampleWithTrace() {
 	_, server := demo()
 	server.AnswerNext("me", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadGateway)
 	})
 	client := actFor("ann", server,
-		rocketchat.WithHook(func(_ context.Context, a rocketchat.Attempt) {
+		rocketchat.WithTrace(rocketchat.Trace{AttemptDone: func(_ context.Context, a rocketchat.Attempt) {
 			// requests.WithLabelValues(a.Op, strconv.Itoa(a.StatusCode)).Observe(a.Took.Seconds())
 			fmt.Println(a.Op, a.Number, a.StatusCode)
-		}),
-		rocketchat.WithRetry(rocketchat.RetryPolicy{MaxAttempts: 3, MinWait: time.Millisecond, MaxWait: time.Millisecond}))
+		}}),
+		rocketchat.WithRetry(rocketchat.RetryPolicy{MaxAttempts: 3, BaseDelay: time.Millisecond, MaxDelay: time.Millisecond}))
 
 	if _, err := client.Me.Get(context.Background()); err != nil {
 		log.Fatal(err)
@@ -147,8 +149,8 @@ func ExampleWithHook() {
 	// me 2 200
 }
 
-// Records hold the operation, the attempt, the status and durations; never a header,
-// a query, a body or an address.
+// Log records hold the operation, the attempt, the status and durations; never a
+// header, a query, a body or an address.
 func ExampleWithLogger() {
 	steady := func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey || a.Value.Kind() == slog.KindDuration {
@@ -167,8 +169,7 @@ func ExampleWithLogger() {
 	// level=DEBUG msg="rocketchat: attempt" op=users.info attempt=1 status=200
 }
 
-// What may be repeated is repeated. This one gives a server in trouble two more
-// chances.
+// Idempotent calls are retried. This policy gives a failing server two more chances.
 func ExampleWithRetry() {
 	_, server := demo()
 	for range 2 {
@@ -178,8 +179,8 @@ func ExampleWithRetry() {
 	}
 	client := actFor("ann", server, rocketchat.WithRetry(rocketchat.RetryPolicy{
 		MaxAttempts: 3,
-		MinWait:     time.Millisecond,
-		MaxWait:     10 * time.Millisecond,
+		BaseDelay:   time.Millisecond,
+		MaxDelay:    10 * time.Millisecond,
 	}))
 	user, err := client.Users.Get(context.Background(), rocketchat.ByUsername("bob"))
 	if err != nil {
@@ -190,7 +191,8 @@ func ExampleWithRetry() {
 	// Bob Ray after 3 attempts
 }
 
-// Each attempt has its time. The deadline of the context bounds the call as a whole.
+// The timeout applies to each attempt. The deadline of the context bounds the whole
+// call.
 func ExampleWithAttemptTimeout() {
 	_, server := demo(rocketchattest.WithLatency(time.Second))
 	client := actFor("ann", server,
@@ -202,7 +204,7 @@ func ExampleWithAttemptTimeout() {
 	fmt.Println(err)
 	// Output:
 	// true
-	// rocketchat: me unreachable: the attempt timed out
+	// rocketchat: me: unreachable: the attempt timed out
 }
 
 func ExampleWithMaxAnswer() {
@@ -215,11 +217,11 @@ func ExampleWithMaxAnswer() {
 	// true
 }
 
-// RawAnswer shows what the server said, word for word.
-func ExampleRawAnswer() {
+// WithRawAnswer copies the body of the answer.
+func ExampleWithRawAnswer() {
 	client, _ := demo()
 	var body []byte
-	if _, err := client.Users.UsernameAvailable(context.Background(), "carol", rocketchat.RawAnswer(&body)); err != nil {
+	if _, err := client.Users.UsernameAvailable(context.Background(), "carol", rocketchat.WithRawAnswer(&body)); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Printf("%s\n", body)

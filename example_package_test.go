@@ -10,16 +10,16 @@ import (
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
-// A whole program: it makes a client, looks somebody up, and tells "nobody" from
-// other failures. The server is one in memory; leave out WithTransport and give New
-// the address of yours.
+// A complete program: it makes a client, looks users up, and distinguishes a missing
+// user from other failures. The server is in memory; leave out WithTransport and give
+// New the address of yours.
 func Example() {
 	server := rocketchattest.New()
 	userID, token := server.Login("admin")
 
 	client, err := rocketchat.New(server.URL(),
 		rocketchat.WithTransport(server),
-		rocketchat.WithToken(userID, rocketchat.NewSecret(token)))
+		rocketchat.WithToken(userID, token))
 	if err != nil {
 		log.Fatal(err)
 	}

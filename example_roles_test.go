@@ -34,17 +34,17 @@ func ExampleRolesService_List() {
 	// user
 }
 
-// One role more or less. To set a user's whole list, see Users.SetRoles.
+// Add and Remove change one role. To set all roles of a user, see Users.SetRoles.
 func ExampleRolesService_Add() {
 	client, server := demo()
 	ctx := context.Background()
-	if err := client.Roles.Add(ctx, "bot", "bob", rocketchat.RoleOptions{}); err != nil {
+	if err := client.Roles.Add(ctx, "bot", rocketchat.ByUsername("bob")); err != nil {
 		log.Fatal(err)
 	}
 	user, _ := server.User("bob")
 	fmt.Println(user.Roles)
 
-	err := client.Roles.Add(ctx, "bot", "bob", rocketchat.RoleOptions{})
+	err := client.Roles.Add(ctx, "bot", rocketchat.ByUsername("bob"))
 	fmt.Println("has it already:", errors.Is(err, rocketchat.ErrTaken))
 	// Output:
 	// [user bot]
@@ -54,10 +54,10 @@ func ExampleRolesService_Add() {
 func ExampleRolesService_Remove() {
 	client, server := demo()
 	ctx := context.Background()
-	if err := client.Roles.Add(ctx, "bot", "bob", rocketchat.RoleOptions{}); err != nil {
+	if err := client.Roles.Add(ctx, "bot", rocketchat.ByUsername("bob")); err != nil {
 		log.Fatal(err)
 	}
-	if err := client.Roles.Remove(ctx, "bot", "bob", rocketchat.RoleOptions{}); err != nil {
+	if err := client.Roles.Remove(ctx, "bot", rocketchat.ByUsername("bob")); err != nil {
 		log.Fatal(err)
 	}
 	user, _ := server.User("bob")
@@ -66,10 +66,10 @@ func ExampleRolesService_Remove() {
 	// [user]
 }
 
-// The last administrator stays one.
+// The last administrator cannot lose the role.
 func ExampleRolesService_Remove_lastAdministrator() {
 	client, _ := demo()
-	err := client.Roles.Remove(context.Background(), "admin", "admin", rocketchat.RoleOptions{})
+	err := client.Roles.Remove(context.Background(), "admin", rocketchat.ByUsername("admin"))
 	fmt.Println(errors.Is(err, rocketchat.ErrForbidden), errors.Is(err, rocketchat.Code("error-admin-required")))
 	// Output:
 	// true true
@@ -86,7 +86,7 @@ func ExampleRolesService_Users() {
 	// ann is one of 2
 }
 
-// Who are the administrators?
+// AllUsers yields everybody with a role, here the administrators.
 func ExampleRolesService_AllUsers() {
 	client, _ := demo()
 	for user, err := range client.Roles.AllUsers(context.Background(), "admin", rocketchat.RoleUsersOptions{}) {
@@ -99,10 +99,10 @@ func ExampleRolesService_AllUsers() {
 	// admin
 }
 
-// Making roles takes the Enterprise edition; other servers refuse it.
+// Creating roles needs the Enterprise edition; other servers refuse it.
 func ExampleRolesService_Create() {
 	client, _ := demo()
-	_, err := client.Roles.Create(context.Background(), rocketchat.RoleCreate{
+	_, err := client.Roles.Create(context.Background(), rocketchat.RoleCreateOptions{
 		Name:        "captains",
 		Description: new("They steer."),
 	})
@@ -124,13 +124,13 @@ func ExampleRolesService_Delete() {
 	// true
 }
 
-// What has changed since the last look.
-func ExampleRolesService_Sync() {
+// Changes returns what has changed since a moment.
+func ExampleRolesService_Changes() {
 	client, server := demo()
 	before := time.Now().Add(-time.Millisecond)
 	server.AddRole("captains", "captains", "They steer.")
 
-	changes, err := client.Roles.Sync(context.Background(), before)
+	changes, err := client.Roles.Changes(context.Background(), before)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func ExampleRolesService_Sync() {
 	// true
 }
 
-// Roles that a server shows to everybody, on a server 7.10 or newer.
+// UsersInPublicRoles needs server 7.10 or newer.
 func ExampleRolesService_UsersInPublicRoles() {
 	client, _ := demo(rocketchattest.WithVersion("8.6.1"))
 	users, err := client.Roles.UsersInPublicRoles(context.Background())

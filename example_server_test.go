@@ -11,8 +11,8 @@ import (
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
-// demo is a server in memory where ann and bob have accounts, and a client that acts
-// for its administrator. The examples use it in place of a server of one's own.
+// demo returns a client for the administrator of a server in memory, on which ann and
+// bob have accounts.
 func demo(opts ...rocketchattest.Option) (*rocketchat.Client, *rocketchattest.Server) {
 	server := rocketchattest.New(opts...)
 	for _, u := range []rocketchattest.User{
@@ -26,12 +26,12 @@ func demo(opts ...rocketchattest.Option) (*rocketchat.Client, *rocketchattest.Se
 	return actFor("admin", server), server
 }
 
-// actFor is a client that acts for one of the server's users.
+// actFor returns a client that acts for one of the server's users.
 func actFor(username string, server *rocketchattest.Server, opts ...rocketchat.Option) *rocketchat.Client {
 	userID, token := server.Login(username)
 	opts = append([]rocketchat.Option{
 		rocketchat.WithTransport(server), // in place of the network
-		rocketchat.WithToken(userID, rocketchat.NewSecret(token)),
+		rocketchat.WithToken(userID, token),
 	}, opts...)
 	client, err := rocketchat.New(server.URL(), opts...)
 	if err != nil {
@@ -40,7 +40,7 @@ func actFor(username string, server *rocketchattest.Server, opts ...rocketchat.O
 	return client
 }
 
-// withNewMember has users.info tell of something that no server tells today.
+// withNewMember adds a member to answers of users.info that no server sends today.
 func withNewMember(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := httptest.NewRecorder()

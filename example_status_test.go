@@ -13,7 +13,7 @@ import (
 func ExampleStatusService_Set() {
 	_, server := demo()
 	client := actFor("ann", server)
-	err := client.Status.Set(context.Background(), rocketchat.StatusUpdate{
+	err := client.Status.Set(context.Background(), rocketchat.Self(), rocketchat.StatusSetOptions{
 		Status:  rocketchat.StatusBusy,
 		Message: new("in a meeting"),
 	})
@@ -26,18 +26,18 @@ func ExampleStatusService_Set() {
 	// in a meeting
 }
 
-// A calendar that sets the status of others needs the permission edit-other-user-info.
+// Setting the status of other users needs the permission edit-other-user-info.
 func ExampleStatusService_Set_other() {
 	client, server := demo()
 	ctx := context.Background()
-	err := client.Status.Set(ctx, rocketchat.StatusUpdate{User: rocketchat.ByUsername("bob"), Message: new("on holiday")})
+	err := client.Status.Set(ctx, rocketchat.ByUsername("bob"), rocketchat.StatusSetOptions{Message: new("on holiday")})
 	if err != nil {
 		log.Fatal(err)
 	}
 	user, _ := server.User("bob")
 	fmt.Println(user.StatusText)
 
-	err = actFor("ann", server).Status.Set(ctx, rocketchat.StatusUpdate{User: rocketchat.ByUsername("bob"), Message: new("")})
+	err = actFor("ann", server).Status.Set(ctx, rocketchat.ByUsername("bob"), rocketchat.StatusSetOptions{Message: new("")})
 	fmt.Println(errors.Is(err, rocketchat.ErrForbidden))
 	// Output:
 	// on holiday
@@ -69,13 +69,13 @@ func ExampleStatusService_PresenceOf() {
 	// offline
 }
 
-// Everybody who is there.
+// Presence returns everybody who is online.
 func ExampleStatusService_Presence() {
 	client, server := demo()
 	if _, err := server.AddUser(rocketchattest.User{Username: "carol", Email: "carol@example.org", Status: "busy"}); err != nil {
 		log.Fatal(err)
 	}
-	list, err := client.Status.Presence(context.Background(), rocketchat.PresenceOptions{})
+	list, err := client.Status.Presence(context.Background(), rocketchat.StatusPresenceOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func ExampleStatusService_Connections() {
 	// true
 }
 
-// After too many connections a server stops telling of presence, until it is told to.
+// A server with too many connections stops broadcasting presence until it is told to.
 func ExampleStatusService_EnableBroadcast() {
 	client, _ := demo(rocketchattest.WithSetting("Presence_broadcast_disabled", true))
 	if err := client.Status.EnableBroadcast(context.Background()); err != nil {
@@ -109,10 +109,10 @@ func ExampleStatusService_EnableBroadcast() {
 	// on again
 }
 
-// Custom statuses are names that a server offers to its users.
+// Custom statuses are named statuses that a server offers to its users.
 func ExampleStatusService_CustomCreate() {
 	client, _ := demo()
-	status, err := client.Status.CustomCreate(context.Background(), "at lunch", rocketchat.StatusAway)
+	status, err := client.Status.CustomCreate(context.Background(), rocketchat.CustomStatusCreateOptions{Name: "at lunch", StatusType: rocketchat.StatusAway})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func ExampleStatusService_AllCustom() {
 	client, _ := demo()
 	ctx := context.Background()
 	for _, name := range []string{"at lunch", "on the road"} {
-		if _, err := client.Status.CustomCreate(ctx, name, rocketchat.StatusAway); err != nil {
+		if _, err := client.Status.CustomCreate(ctx, rocketchat.CustomStatusCreateOptions{Name: name, StatusType: rocketchat.StatusAway}); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -143,7 +143,7 @@ func ExampleStatusService_AllCustom() {
 func ExampleStatusService_CustomList() {
 	client, _ := demo()
 	ctx := context.Background()
-	if _, err := client.Status.CustomCreate(ctx, "at lunch", rocketchat.StatusAway); err != nil {
+	if _, err := client.Status.CustomCreate(ctx, rocketchat.CustomStatusCreateOptions{Name: "at lunch", StatusType: rocketchat.StatusAway}); err != nil {
 		log.Fatal(err)
 	}
 	page, err := client.Status.CustomList(ctx, rocketchat.CustomStatusListOptions{Name: "lunch"})
@@ -158,11 +158,11 @@ func ExampleStatusService_CustomList() {
 func ExampleStatusService_CustomUpdate() {
 	client, _ := demo()
 	ctx := context.Background()
-	status, err := client.Status.CustomCreate(ctx, "at lunch", rocketchat.StatusAway)
+	status, err := client.Status.CustomCreate(ctx, rocketchat.CustomStatusCreateOptions{Name: "at lunch", StatusType: rocketchat.StatusAway})
 	if err != nil {
 		log.Fatal(err)
 	}
-	status, err = client.Status.CustomUpdate(ctx, status.ID, rocketchat.CustomStatusUpdate{
+	status, err = client.Status.CustomUpdate(ctx, status.ID, rocketchat.CustomStatusUpdateOptions{
 		Name: "out to lunch", StatusType: rocketchat.StatusBusy,
 	})
 	if err != nil {
@@ -176,7 +176,7 @@ func ExampleStatusService_CustomUpdate() {
 func ExampleStatusService_CustomDelete() {
 	client, _ := demo()
 	ctx := context.Background()
-	status, err := client.Status.CustomCreate(ctx, "at lunch", rocketchat.StatusAway)
+	status, err := client.Status.CustomCreate(ctx, rocketchat.CustomStatusCreateOptions{Name: "at lunch", StatusType: rocketchat.StatusAway})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package rocketchat_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -62,8 +63,8 @@ func ExampleSyncPlan_Run() {
 	// deactivate bob true
 }
 
-// Sync plans and runs. What is as it should be costs no call, so a sync that was cut
-// off is finished by the next one.
+// Sync plans and runs. Accounts that are as they should be cost no call, so a sync that
+// was cut off is completed by the next one.
 func ExampleUsersService_Sync() {
 	client, _ := demo()
 	for range 2 {
@@ -80,8 +81,8 @@ func ExampleUsersService_Sync() {
 	// 0 created, 0 updated, 0 deactivated
 }
 
-// Calls tells what a plan costs before it is run: 10 calls of an endpoint in a minute
-// are what a server allows by default.
+// Calls tells what a plan costs before it is run. By default servers allow 10 calls of an
+// endpoint in a minute.
 func ExampleSyncPlan_Calls() {
 	client, _ := demo()
 	plan, err := client.Users.PlanSync(context.Background(), staff(), rocketchat.SyncOptions{})
@@ -94,15 +95,75 @@ func ExampleSyncPlan_Calls() {
 	// 1 1 1
 }
 
-// A list that came in short does not empty the server.
+// An incomplete list does not empty the server.
 func ExampleTooManyDeactivationsError() {
 	client, _ := demo()
-	_, err := client.Users.PlanSync(context.Background(), staff()[:0], rocketchat.SyncOptions{Departed: ours})
+	onlyCarol := staff()[1:]
+	_, err := client.Users.PlanSync(context.Background(), onlyCarol, rocketchat.SyncOptions{Departed: ours})
 	if many, ok := errors.AsType[*rocketchat.TooManyDeactivationsError](err); ok {
 		fmt.Println(many.Planned, "of", many.Active)
 	}
 	// Output:
-	// 2 of 4
+	// 2 of 2
+}
+
+// With a Ref that does not change, a new username is a rename. Two people can swap what
+// they have: one of them gets a temporary value for the moment.
+func ExampleDesiredUser_Ref() {
+	client, server := demo()
+	ann, _ := server.User("ann")
+	bob, _ := server.User("bob")
+	report, err := client.Users.Sync(context.Background(), []rocketchat.DesiredUser{
+		{Ref: rocketchat.ByID(ann.ID), Username: "bob"},
+		{Ref: rocketchat.ByID(bob.ID), Username: "ann"},
+	}, rocketchat.SyncOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ann, _ = server.User("bob")
+	fmt.Println(report.Count(rocketchat.SyncUpdate), "updated;", ann.Name, "is now", ann.Username)
+	// Output:
+	// 2 updated; Ann Lee is now bob
+}
+
+// A plan names what it refuses, and why.
+func ExampleSyncRefusal() {
+	client, _ := demo()
+	_, err := client.Users.Sync(context.Background(), []rocketchat.DesiredUser{
+		{Username: "ann", Roles: []string{"chief"}},
+		{Username: "bob", Email: "ann@example.org"},
+	}, rocketchat.SyncOptions{})
+	fmt.Println(errors.Is(err, rocketchat.SyncUnknownRole))
+	if failed, ok := errors.AsType[*rocketchat.SyncError](err); ok {
+		for _, refusal := range failed.Refusals {
+			fmt.Println(refusal)
+		}
+	}
+	// Output:
+	// true
+	// ann: there is no role with the ID "chief"
+	// bob: the address ann@example.org belongs to ann
+}
+
+// A journal lets another process continue after a crash.
+func ExampleReadSyncJournal() {
+	client, _ := demo()
+	var journal bytes.Buffer // a file, in a program
+	before, err := rocketchat.ReadSyncJournal(&journal)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.Users.Sync(context.Background(), staff(), rocketchat.SyncOptions{Journal: &journal, Resume: before})
+	if err != nil {
+		log.Fatal(err)
+	}
+	after, err := rocketchat.ReadSyncJournal(&journal)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(after.Finished, len(after.UnderWay))
+	// Output:
+	// true 0
 }
 
 // Progress is called after every step.

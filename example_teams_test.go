@@ -12,7 +12,7 @@ func ExampleTeamsService_OfUser() {
 	client, server := demo()
 	server.AddTeam("crew", true, "ann", "bob")
 
-	teams, err := client.Teams.OfUser(context.Background(), "ann-id")
+	teams, err := client.Teams.OfUser(context.Background(), rocketchat.ByID("ann-id"))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func ExampleServerService_Info() {
 	// 7.7.1
 }
 
-// What a form should tell people before they choose a password.
+// A form can show the rules before people choose a password.
 func ExampleServerService_PasswordPolicy() {
 	client, server := demo()
 	server.Set("Accounts_Password_Policy_Enabled", true)

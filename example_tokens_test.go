@@ -10,12 +10,13 @@ import (
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
-// The text of a token is told this once; put it where the program keeps its secrets.
+// The text of a token is returned only once; store it where the program keeps its
+// secrets.
 func ExampleTokensService_Generate() {
 	client, server := demo()
 	ctx := context.Background()
 
-	token, err := client.Tokens.Generate(ctx, "nightly export", rocketchat.TokenOptions{BypassTwoFactor: true})
+	token, err := client.Tokens.Generate(ctx, "nightly export", rocketchat.TokenGenerateOptions{BypassTwoFactor: true})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -25,7 +26,7 @@ func ExampleTokensService_Generate() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	export, err := rocketchat.New(server.URL(), rocketchat.WithTransport(server), rocketchat.WithToken(me.ID, token))
+	export, err := rocketchat.New(server.URL(), rocketchat.WithTransport(server), rocketchat.WithToken(me.ID, token.Reveal()))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -53,13 +54,13 @@ func ExampleTokensService_List() {
 	// nightly export true
 }
 
-// Rotate makes a new token, tries it, and only then revokes the old one: at every
-// moment one of the two works.
+// Rotate creates a new token, tries it, and only then revokes the old one, so that one
+// of the two is valid at every moment.
 func ExampleTokensService_Rotate() {
 	client, server := demo()
 	server.PersonalAccessToken("admin", "backup", false)
 
-	fresh, err := client.Tokens.Rotate(context.Background(), "backup", rocketchat.RotateOptions{})
+	fresh, err := client.Tokens.Rotate(context.Background(), "backup", rocketchat.TokenRotateOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -68,7 +69,7 @@ func ExampleTokensService_Rotate() {
 	// backup #2 true
 }
 
-// Regenerate keeps the name, but the old text is worth nothing at once.
+// Regenerate keeps the name. The old text is no longer valid.
 func ExampleTokensService_Regenerate() {
 	client, server := demo()
 	server.PersonalAccessToken("admin", "backup", false)
@@ -95,8 +96,8 @@ func ExampleTokensService_Revoke() {
 	// gone: true
 }
 
-// A session of its own for a program that passes tokens on. To make calls, let
-// WithLogin do it.
+// Login opens a session for a program that hands tokens on. To make calls, use
+// WithLogin.
 func ExampleSessionsService_Login() {
 	_, server := demo()
 	client, err := rocketchat.New(server.URL(), rocketchat.WithTransport(server))
@@ -118,7 +119,7 @@ func ExampleSessionsService_Login() {
 	// ann-id [redacted]
 }
 
-// Is this token still good, and whose is it?
+// Resume checks a token and returns whose it is.
 func ExampleSessionsService_Resume() {
 	client, server := demo()
 	_, token := server.Login("ann")
@@ -146,13 +147,13 @@ func ExampleSessionsService_Logout() {
 	// true
 }
 
-// A telephone was stolen: everything that is logged in as bob is out.
+// After a phone was stolen, LogoutUser ends all sessions of its owner.
 func ExampleSessionsService_LogoutUser() {
 	client, server := demo()
 	bob := actFor("bob", server)
 	ctx := context.Background()
 
-	if err := client.Sessions.LogoutUser(ctx, "bob-id"); err != nil {
+	if err := client.Sessions.LogoutUser(ctx, rocketchat.ByID("bob-id")); err != nil {
 		log.Fatal(err)
 	}
 	_, err := bob.Me.Get(ctx)
@@ -161,7 +162,8 @@ func ExampleSessionsService_LogoutUser() {
 	// true
 }
 
-// The sessions of other devices end, this one and the personal access tokens stay.
+// LogoutOtherClients ends the sessions of other devices. This session and personal
+// access tokens stay valid.
 func ExampleSessionsService_LogoutOtherClients() {
 	_, server := demo()
 	here, there := actFor("ann", server), actFor("ann", server)
@@ -179,7 +181,7 @@ func ExampleSessionsService_LogoutOtherClients() {
 	// here:  <nil>
 }
 
-// All else ends: other sessions, and personal access tokens too.
+// RemoveOtherTokens ends all other sessions and revokes personal access tokens.
 func ExampleSessionsService_RemoveOtherTokens() {
 	_, server := demo()
 	client := actFor("ann", server)
@@ -195,19 +197,19 @@ func ExampleSessionsService_RemoveOtherTokens() {
 	// 0 <nil>
 }
 
-// A session for somebody else, without the password. The server's environment has to
-// allow it.
+// CreateToken opens a session for another user without their password. The server's
+// environment must allow it.
 func ExampleSessionsService_CreateToken() {
 	client, server := demo(
 		rocketchattest.WithVersion("8.6.1"),
 		rocketchattest.WithEnv("CREATE_TOKENS_FOR_USERS_SECRET", "from the environment"))
 	ctx := context.Background()
 
-	session, err := client.Sessions.CreateToken(ctx, "ann-id", rocketchat.CreateTokenOptions{Secret: rocketchat.NewSecret("from the environment")})
+	session, err := client.Sessions.CreateToken(ctx, rocketchat.ByID("ann-id"), rocketchat.SessionCreateTokenOptions{Secret: rocketchat.NewSecret("from the environment")})
 	if err != nil {
 		log.Fatal(err)
 	}
-	ann, err := client.With(rocketchat.WithToken(session.UserID, session.AuthToken))
+	ann, err := client.With(rocketchat.WithToken(session.UserID, session.AuthToken.Reveal()))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -220,8 +222,8 @@ func ExampleSessionsService_CreateToken() {
 	// ann 1
 }
 
-// A code that a device which is logged in shows opens a session on another, on a server
-// 8.7 or newer.
+// On server 8.7 or newer, a code shown by a device that is logged in opens a session on
+// another device.
 func ExampleSessionsService_RedeemLoginCode() {
 	client, server := demo(rocketchattest.WithVersion("8.7.1"))
 	code := server.LoginCode("ann")
@@ -235,7 +237,8 @@ func ExampleSessionsService_RedeemLoginCode() {
 	// ann-id
 }
 
-// The second step of a log-in that another program began, on a server 8.7 or newer.
+// VerifyChallenge completes a log-in that another program began, on server 8.7 or
+// newer.
 func ExampleSessionsService_VerifyChallenge() {
 	client, server := demo(rocketchattest.WithVersion("8.7.1"))
 	if _, err := server.AddUser(rocketchattest.User{

@@ -10,8 +10,8 @@ import (
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
-// tagged is a transport that adds a header to every request: what a gateway before the
-// server wants to see, for example.
+// tagged is a transport that adds a header to every request, such as one that a gateway
+// expects.
 type tagged struct {
 	http.RoundTripper
 	name, value string
@@ -23,9 +23,9 @@ func (t tagged) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.RoundTripper.RoundTrip(req)
 }
 
-// Any http.RoundTripper will do: one that goes through a proxy, trusts another
-// certificate, records, traces, or adds a header as this one. In a program its inner
-// transport is an http.Transport, here a server in memory.
+// Any http.RoundTripper can be the transport: one that uses a proxy, trusts another
+// certificate, records or adds a header as here. In a program the inner transport is an
+// http.Transport; here it is a server in memory.
 func ExampleWithTransport() {
 	server := rocketchattest.New(rocketchattest.WithMiddleware(func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -37,7 +37,7 @@ func ExampleWithTransport() {
 
 	client, err := rocketchat.New(server.URL(),
 		rocketchat.WithTransport(tagged{server, "X-Gateway-Tenant", "staff"}),
-		rocketchat.WithToken(userID, rocketchat.NewSecret(token)))
+		rocketchat.WithToken(userID, token))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -13,14 +13,14 @@ import (
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
-// Servers ask for the password of an account that has no other second factor: by
+// Servers ask for the password of an account that has no other second factor, by
 // default for every users.update and every change of a token.
 func ExampleAnswerWithPassword() {
 	_, server := demo(rocketchattest.WithSecondFactor())
 	client := actFor("admin", server,
 		rocketchat.WithTwoFactor(rocketchat.AnswerWithPassword(rocketchat.NewSecret(rocketchattest.AdminPassword))))
 
-	user, err := client.Users.Update(context.Background(), "ann-id", rocketchat.UserUpdate{Name: new("Ann Leigh")})
+	user, err := client.Users.Update(context.Background(), rocketchat.ByID("ann-id"), rocketchat.UserUpdateOptions{Name: new("Ann Leigh")})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -29,8 +29,8 @@ func ExampleAnswerWithPassword() {
 	// Ann Leigh
 }
 
-// A function of one's own gets the challenge and answers with the code. This one
-// reads the mail; SendEmailCode has one sent when the server did not.
+// A function receives the challenge and returns the code. This one reads the mail;
+// SendEmailCode has a code sent if the server has not.
 func ExampleWithTwoFactor() {
 	_, server := demo(rocketchattest.WithSecondFactor())
 	if _, err := server.AddUser(rocketchattest.User{
@@ -50,7 +50,7 @@ func ExampleWithTwoFactor() {
 	}
 	client := actFor("carol", server, rocketchat.WithTwoFactor(fromMail))
 
-	token, err := client.Tokens.Generate(context.Background(), "laptop", rocketchat.TokenOptions{})
+	token, err := client.Tokens.Generate(context.Background(), "laptop", rocketchat.TokenGenerateOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -60,8 +60,8 @@ func ExampleWithTwoFactor() {
 	// [redacted]
 }
 
-// A program that holds the secret of an authenticator app computes the code. The
-// module github.com/rocketchat-go/rocketchat/totp has a ready function for it.
+// A program that has the secret of an authenticator app computes the code. The module
+// github.com/rocketchat-go/rocketchat/totp has a function for it.
 func ExampleWithTwoFactor_totp() {
 	const secret = "JBSWY3DPEHPK3PXP"
 	_, server := demo(rocketchattest.WithSecondFactor())
@@ -71,7 +71,7 @@ func ExampleWithTwoFactor_totp() {
 		log.Fatal(err)
 	}
 	client, err := rocketchat.New(server.URL(), rocketchat.WithTransport(server),
-		rocketchat.WithLogin("robot", rocketchat.NewSecret("Robot-Passw0rd-1")),
+		rocketchat.WithLogin("robot", "Robot-Passw0rd-1"),
 		rocketchat.WithTwoFactor(func(context.Context, rocketchat.TwoFactorChallenge) (rocketchat.Secret, error) {
 			return rocketchat.NewSecret(rocketchattest.TOTPCode(secret, time.Now())), nil
 		}))
@@ -87,26 +87,26 @@ func ExampleWithTwoFactor_totp() {
 	// robot
 }
 
-// In a terminal a person types the code.
+// A person types the code in a terminal.
 func ExampleAskForCode() {
 	_, server := demo(rocketchattest.WithSecondFactor())
 	keyboard := strings.NewReader(rocketchattest.AdminPassword + "\n") // os.Stdin in a program
 	client := actFor("admin", server, rocketchat.WithTwoFactor(rocketchat.AskForCode(keyboard, os.Stdout)))
 
-	_, err := client.Users.Update(context.Background(), "ann-id", rocketchat.UserUpdate{Bio: new("Likes lists.")})
+	_, err := client.Users.Update(context.Background(), rocketchat.ByID("ann-id"), rocketchat.UserUpdateOptions{Bio: new("Likes lists.")})
 	fmt.Println(err)
 	// Output:
 	// users.update needs a second factor (password): <nil>
 }
 
-// Who knows the second factor beforehand sends it along, and saves a call.
-func ExampleTwoFactorCode() {
+// A program that already has the second factor sends it along and saves a request.
+func ExampleWithTwoFactorCode() {
 	_, server := demo(rocketchattest.WithSecondFactor())
 	client := actFor("admin", server)
 
-	_, err := client.Users.Update(context.Background(), "ann-id",
-		rocketchat.UserUpdate{Bio: new("Likes lists."), Nickname: new("")},
-		rocketchat.TwoFactorCode(rocketchat.TwoFactorPassword, rocketchat.NewSecret(rocketchattest.AdminPassword)))
+	_, err := client.Users.Update(context.Background(), rocketchat.ByID("ann-id"),
+		rocketchat.UserUpdateOptions{Bio: new("Likes lists."), Nickname: new("")},
+		rocketchat.WithTwoFactorCode(rocketchat.TwoFactorPassword, rocketchattest.AdminPassword))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -115,20 +115,20 @@ func ExampleTwoFactorCode() {
 	// calls: 1
 }
 
-// Without an answer the error says what the server wants.
+// Without an answer, the error says what the server asks for.
 func ExampleTwoFactorError() {
 	client, _ := demo(rocketchattest.WithSecondFactor())
 
-	_, err := client.Tokens.Generate(context.Background(), "backup", rocketchat.TokenOptions{})
+	_, err := client.Tokens.Generate(context.Background(), "backup", rocketchat.TokenGenerateOptions{})
 	if needed, ok := errors.AsType[*rocketchat.TwoFactorError](err); ok {
-		fmt.Println(errors.Is(err, rocketchat.ErrTOTPRequired), string(needed.Challenge.Method))
+		fmt.Println(errors.Is(err, rocketchat.ErrSecondFactorRequired), string(needed.Challenge.Method))
 	}
 	// Output:
 	// true password
 }
 
-// Setting up an authenticator app, on a server 8.8 or newer: show the URL as a QR code,
-// have the person type the code that the app shows, and keep the backup codes safe.
+// To set up an authenticator app, on server 8.8 or newer, show the URL as a QR code,
+// let the person type the code that the app shows, and keep the backup codes safe.
 func ExampleTwoFactorService_EnableTOTP() {
 	_, server := demo(rocketchattest.WithVersion("8.8.1"))
 	client := actFor("ann", server)
@@ -152,7 +152,7 @@ func ExampleTwoFactorService_EnableTOTP() {
 	// 12 backup codes, 12 not used
 }
 
-// A wrong code ends nothing.
+// A wrong code changes nothing.
 func ExampleTwoFactorService_DisableTOTP() {
 	const secret = "JBSWY3DPEHPK3PXP"
 	_, server := demo(rocketchattest.WithVersion("8.8.1"))
@@ -163,7 +163,7 @@ func ExampleTwoFactorService_DisableTOTP() {
 	ctx := context.Background()
 
 	err := client.TwoFactor.DisableTOTP(ctx, rocketchat.NewSecret("not a code"))
-	fmt.Println(errors.Is(err, rocketchat.ErrTOTPInvalid))
+	fmt.Println(errors.Is(err, rocketchat.ErrSecondFactorInvalid))
 	err = client.TwoFactor.DisableTOTP(ctx, rocketchat.NewSecret(rocketchattest.TOTPCode(secret, time.Now())))
 	fmt.Println(err)
 	// Output:
@@ -189,7 +189,7 @@ func ExampleTwoFactorService_RegenerateTOTPCodes() {
 	// 12 backup codes: [redacted]
 }
 
-// Codes by mail are the second factor from now on.
+// EnableEmail makes mailed codes the second factor.
 func ExampleTwoFactorService_EnableEmail() {
 	_, server := demo()
 	client := actFor("ann", server)
@@ -228,7 +228,7 @@ func ExampleTwoFactorService_SendEmailCode() {
 	}); err != nil {
 		log.Fatal(err)
 	}
-	if err := client.TwoFactor.SendEmailCode(context.Background(), "carol"); err != nil {
+	if err := client.TwoFactor.SendEmailCode(context.Background(), rocketchat.ByUsername("carol")); err != nil {
 		log.Fatal(err)
 	}
 	for _, mail := range server.Mails() {
@@ -238,8 +238,8 @@ func ExampleTwoFactorService_SendEmailCode() {
 	// carol@example.org second-factor
 }
 
-// Somebody has lost the telephone with the app: the administrator takes the second
-// factor away, and the password alone opens a session again.
+// If somebody has lost the phone with the app, an administrator removes the second
+// factor. Then the password alone opens a session.
 func ExampleTwoFactorService_ResetTOTP() {
 	_, server := demo(rocketchattest.WithSecondFactor())
 	if _, err := server.AddUser(rocketchattest.User{
@@ -258,7 +258,7 @@ func ExampleTwoFactorService_ResetTOTP() {
 	// true
 }
 
-// The user's devices ask for a new key with the next log-in.
+// The user's devices ask for a new key at the next log-in.
 func ExampleTwoFactorService_ResetE2EKey() {
 	client, _ := demo()
 	err := client.TwoFactor.ResetE2EKey(context.Background(), rocketchat.ByUsername("ann"))

@@ -21,7 +21,7 @@ func ExampleUsersService_Get() {
 	// ann-id Ann Lee ann@example.org [user] true
 }
 
-// An id never changes, so it is what to store. ByEmail needs a server 8.4 or newer.
+// An ID never changes, so store IDs. ByEmail needs server 8.4 or newer.
 func ExampleUsersService_Get_ways() {
 	client, _ := demo(rocketchattest.WithVersion("8.6.1"))
 	for _, ref := range []rocketchat.UserRef{
@@ -41,7 +41,7 @@ func ExampleUsersService_Get_ways() {
 	// Ann Lee
 }
 
-// Fields that this version of the package does not know are kept.
+// Members that this version of the package does not know are kept.
 func ExampleUser_extra() {
 	client, _ := demo(rocketchattest.WithMiddleware(withNewMember))
 	user, err := client.Users.Get(context.Background(), rocketchat.ByUsername("ann"))
@@ -69,11 +69,11 @@ func ExampleUsersService_GetWithRooms() {
 	// planning true [owner]
 }
 
-// A page, for programs that show one. To go through all users, see All.
+// List returns a page. To go through all users, use All.
 func ExampleUsersService_List() {
 	client, _ := demo()
-	page, err := client.Users.List(context.Background(), rocketchat.ListOptions{
-		PageOptions: rocketchat.PageOptions{Count: 2, Sort: []rocketchat.SortKey{rocketchat.SortByUsername.Desc()}},
+	page, err := client.Users.List(context.Background(), rocketchat.UserListOptions{
+		Count: 2, Sort: []string{"-" + rocketchat.SortByUsername},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -88,10 +88,10 @@ func ExampleUsersService_List() {
 	// 2 of 4
 }
 
-// All yields every user once, in as few calls as the server allows: here in one.
+// All yields every user once, in as few calls as the server allows, here in one.
 func ExampleUsersService_All() {
 	client, server := demo()
-	opts := rocketchat.ListOptions{PageOptions: rocketchat.PageOptions{Sort: []rocketchat.SortKey{rocketchat.SortByUsername}}}
+	opts := rocketchat.UserListOptions{Sort: []string{rocketchat.SortByUsername}}
 	for user, err := range client.Users.All(context.Background(), opts) {
 		if err != nil {
 			log.Fatal(err)
@@ -112,7 +112,7 @@ func ExampleUsersService_ListByStatus() {
 	if _, err := server.AddUser(rocketchattest.User{Username: "carol", Email: "carol@example.org", Inactive: true}); err != nil {
 		log.Fatal(err)
 	}
-	page, err := client.Users.ListByStatus(context.Background(), rocketchat.ListByStatusOptions{
+	page, err := client.Users.ListByStatus(context.Background(), rocketchat.UserListByStatusOptions{
 		Status: rocketchat.AccountDeactivated,
 	})
 	if err != nil {
@@ -125,11 +125,11 @@ func ExampleUsersService_ListByStatus() {
 	// carol
 }
 
-// The accounts that nobody has ever used.
+// The filter selects accounts that have never been used.
 func ExampleUsersService_AllByStatus() {
 	client, _ := demo()
-	never := rocketchat.ListByStatusOptions{
-		PageOptions: rocketchat.PageOptions{Sort: []rocketchat.SortKey{rocketchat.SortByUsername}},
+	never := rocketchat.UserListByStatusOptions{
+		Sort:        []string{rocketchat.SortByUsername},
 		HasLoggedIn: new(false),
 		Roles:       []string{"user"},
 	}
@@ -144,7 +144,7 @@ func ExampleUsersService_AllByStatus() {
 	// bob
 }
 
-// Names that nobody has are part of the answer, not an error.
+// Unknown names are part of the result, not an error.
 func ExampleUsersService_ByUsernames() {
 	client, _ := demo()
 	found, err := client.Users.ByUsernames(context.Background(), []string{"bob", "carol", "ann"})
@@ -161,10 +161,10 @@ func ExampleUsersService_ByUsernames() {
 	// missing: [carol]
 }
 
-// What a field that completes names while one types would ask.
+// Autocomplete returns suggestions for an input field.
 func ExampleUsersService_Autocomplete() {
 	client, _ := demo()
-	matches, err := client.Users.Autocomplete(context.Background(), "an", rocketchat.AutocompleteOptions{
+	matches, err := client.Users.Autocomplete(context.Background(), "an", rocketchat.UserAutocompleteOptions{
 		Exceptions: []string{"bob"},
 	})
 	if err != nil {
@@ -179,7 +179,7 @@ func ExampleUsersService_Autocomplete() {
 
 func ExampleUsersService_Directory() {
 	client, _ := demo()
-	page, err := client.Users.Directory(context.Background(), rocketchat.DirectoryOptions{Text: "ray"})
+	page, err := client.Users.Directory(context.Background(), rocketchat.UserDirectoryOptions{Text: "ray"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -192,8 +192,8 @@ func ExampleUsersService_Directory() {
 
 func ExampleUsersService_AllInDirectory() {
 	client, _ := demo()
-	byName := rocketchat.DirectoryOptions{
-		PageOptions: rocketchat.PageOptions{Sort: []rocketchat.SortKey{rocketchat.SortByName.Desc()}},
+	byName := rocketchat.UserDirectoryOptions{
+		Sort: []string{"-" + rocketchat.SortByName},
 	}
 	for user, err := range client.Users.AllInDirectory(context.Background(), byName) {
 		if err != nil {
@@ -248,12 +248,12 @@ func ExampleUsersService_SuggestUsername() {
 	// ann.lee
 }
 
-// Servers filter users.list by nothing but an address. What is more is the caller's:
-// here a count of the domains that people have their mail at.
+// Servers filter users.list only by address. Other filters are up to the program, such
+// as this count of mail domains.
 func ExampleUsersService_All_filter() {
 	client, _ := demo()
 	domains := make(map[string]int)
-	for user, err := range client.Users.All(context.Background(), rocketchat.ListOptions{}) {
+	for user, err := range client.Users.All(context.Background(), rocketchat.UserListOptions{}) {
 		if err != nil {
 			log.Fatal(err)
 		}

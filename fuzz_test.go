@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 )
@@ -30,7 +30,8 @@ func FuzzNewError(f *testing.F) {
 	f.Add(502, "text/html", []byte("<html>"))
 	f.Add(400, "", []byte(`{"error":{"a":1},"errorType":[],"details":"x"}`))
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
-		e := newError(answered("users.info", status, contentType, string(body)))
+		c := answered("users.info", status, contentType, string(body))
+		e := c.sanitize(newError(c))
 		text := e.Error()
 		if strings.ContainsAny(text, "\n\r") || !strings.HasPrefix(text, "rocketchat: users.info") {
 			t.Fatalf("%q", text)
@@ -55,24 +56,30 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzParseReset: a reset is none or a moment, and never makes anybody wait beyond reason.
-func FuzzParseReset(f *testing.F) {
-	f.Add("1767225643000", "Mon, 23 Nov 2026 12:14:36 GMT", "10")
-	f.Add("-1", "", "")
-	f.Add("9223372036854775807", "x", "99999999999999999999")
-	f.Fuzz(func(t *testing.T, reset, date, after string) {
-		h := http.Header{"X-Ratelimit-Reset": {reset}, "Date": {date}, "Retry-After": {after}, "X-Ratelimit-Limit": {"10"}}
-		at := parseReset(h)
-		if n, err := strconv.ParseInt(reset, 10, 64); !at.IsZero() && (err != nil || at.UnixMilli() != n) {
-			t.Fatal("not what was sent")
+// FuzzLimitHeaders: whatever the headers of an answer are, nobody waits beyond reason.
+func FuzzLimitHeaders(f *testing.F) {
+	f.Add("1767225643000", "Mon, 23 Nov 2026 12:14:36 GMT", "10", "10", "9")
+	f.Add("-1", "", "", "10.0", "10, 10;w=60")
+	f.Add("9223372036854775807", "x", "99999999999999999999", "-1", "")
+	f.Add("1767225643", "", "Mon, 23 Nov 2026 12:14:36 GMT", "10", "11")
+	f.Fuzz(func(t *testing.T, reset, date, after, limit, remaining string) {
+		h := http.Header{
+			"X-Ratelimit-Reset": {reset}, "Date": {date}, "Retry-After": {after},
+			"X-Ratelimit-Limit": {limit}, "X-Ratelimit-Remaining": {remaining},
+		}
+		now := time.Now()
+		limits := parseLimits(h, now)
+		if limits.limit < 0 || limits.remaining < 0 || limits.remaining > limits.limit || limits.window < 0 {
+			t.Fatal(limits)
 		}
 		var clock serverClock
-		now := time.Now()
-		clock.observe(h, at, now, now)
-		if wait := clock.until(at); wait < 0 || wait > maxWindow {
-			t.Fatal(wait)
+		for _, words := range []waitWords{{}, {found: true, wait: time.Minute}} {
+			clock.observe(h, limits, words, now, now)
+			if wait, _ := clock.until(limits, now); wait < 0 || wait > maxWindow {
+				t.Fatal(wait)
+			}
 		}
-		if wait := retryAfter(h); wait < 0 || wait > maxWindow {
+		if wait := retryAfter(h, now); wait < 0 || wait > maxWindow {
 			t.Fatal(wait)
 		}
 	})
@@ -83,8 +90,49 @@ func FuzzWaitText(f *testing.F) {
 	f.Add([]byte("You must wait 43 seconds before trying this endpoint again."))
 	f.Add([]byte("You must wait -1 seconds before trying again."))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if wait, _ := waitText(text); wait < 0 || wait > maxWindow {
-			t.Fatal(wait)
+		if words := parseWait(text); words.wait < 0 || words.wait > maxWindow {
+			t.Fatal(words.wait)
+		}
+	})
+}
+
+// FuzzBaseURL: an address is refused, or read the same way again.
+func FuzzBaseURL(f *testing.F) {
+	for _, seed := range []string{"https://chat.example.org", "https://chat.example.org/sub/api/v1/users/", "http://[::1]:3000", "https://a/api/api/v1"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		base, err := parseBaseURL(raw, true)
+		if err != nil {
+			return
+		}
+		again, err := parseBaseURL(base.String(), true)
+		if err != nil {
+			t.Fatal(base, err)
+		}
+		if base.Host == "" || again.Host != base.Host || base.User != nil || base.RawQuery != "" {
+			t.Fatal(base)
+		}
+	})
+}
+
+// FuzzErrorText: an error is one line of bounded length, without the secrets of the call.
+func FuzzErrorText(f *testing.F) {
+	f.Add(400, `{"success":false,"error":"your password hunter2-hunter2 is weak\nreally","errorType":"\u001b[31mhunter2-hunter2"}`, "hunter2-hunter2")
+	f.Add(500, `{"error":"https://user:hunter2@host/?token=hunter2"}`, "hunter2")
+	f.Fuzz(func(t *testing.T, status int, body, secret string) {
+		if len(secret) < 6 || strings.Contains("rocketchat: users.create [redacted] [address]", secret) {
+			return
+		}
+		c := answered("users.create", status%1000, "application/json", body)
+		c.body = loginBody{Password: NewSecret(secret)}
+		e := c.sanitize(newError(c))
+		text := e.Error() + string(e.Code) + e.LogValue().String()
+		if strings.ContainsFunc(text, unicode.IsControl) || len(text) > 4000 {
+			t.Fatalf("%q", text)
+		}
+		if strings.Contains(e.Message+string(e.Code), secret) {
+			t.Fatalf("%q shows the secret", text)
 		}
 	})
 }

@@ -3,6 +3,9 @@ package rocketchat
 import (
 	"context"
 	"reflect"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // MeService manages the account that the client acts for.
@@ -11,46 +14,87 @@ type MeService service
 // Me is the account that the client acts for.
 type Me struct {
 	User
+	OwnDetails
+}
 
-	Email             string                    `json:"email,omitzero"`     // the first verified address; "" without one
+// OwnDetails are the members that only answers about the caller's own account have.
+type OwnDetails struct {
+	Email             string                    `json:"email,omitzero"`     // the first verified address
 	AvatarURL         string                    `json:"avatarUrl,omitzero"` // absolute; ends in /avatar/undefined for an account without a username
 	IsOAuthUser       bool                      `json:"isOAuthUser"`
 	DefaultRoom       string                    `json:"defaultRoom,omitzero"`
-	Banners           map[string]map[string]any `json:"banners,omitzero"` // by id
+	Banners           map[string]map[string]any `json:"banners,omitzero"` // by ID
 	OAuth             *OAuth                    `json:"oauth,omitzero"`
 	OpenBusinessHours []string                  `json:"openBusinessHours,omitzero"`
 	ABACAttributes    []map[string]any          `json:"abacAttributes,omitzero"`
 }
 
-// OAuth tells who may act for the account.
-type OAuth struct {
-	AuthorizedClients []string `json:"authorizedClients,omitzero"` // ids
+// meWire is [Me] on the wire.
+type meWire struct {
+	userWire
+	OwnDetails
+}
 
-	// Extra holds what this version of the package does not know.
+// MarshalJSON implements [encoding/json.Marshaler].
+func (m Me) MarshalJSON() ([]byte, error) { return encoded(m) }
+
+// MarshalJSONTo implements [json.MarshalerTo].
+func (m Me) MarshalJSONTo(enc *jsontext.Encoder) error {
+	return json.MarshalEncode(enc, meWire{userWire(m.User), m.OwnDetails})
+}
+
+// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+func (m *Me) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	var wire meWire
+	err := json.UnmarshalDecode(dec, &wire)
+	m.User, m.OwnDetails = User(wire.userWire), wire.OwnDetails
+	return err
+}
+
+// OAuth says who may act for the account.
+type OAuth struct {
+	AuthorizedClients []string `json:"authorizedClients,omitzero"` // IDs
+
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// Get returns the account that the client acts for, with its settings. Type,
-// CreatedAt and LastLogin are not there: [UsersService.Get] with one's own id has them.
+// Get returns the account that the client acts for, with its settings. Type, CreatedAt and
+// LastLogin are not set; [UsersService.Get] with [Self] sets them.
 //
-// GET /api/v1/me. No permission; accounts without a username may call it, too.
-func (s *MeService) Get(ctx context.Context, opts ...CallOption) (*Me, error) {
-	answer, err := do[struct {
-		Me
-		Nested *Me `json:"user"` // where the documentation has it; servers do not
-	}](ctx, s.client, get("me").since("0.48.0"), nil, nil, opts)
+//   - GET /api/v1/me.
+//   - Permission: none. Accounts without a username may call it too.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrUnauthorized].
+//   - Since server 0.48.0.
+func (s *MeService) Get(ctx context.Context, callOpts ...CallOption) (*Me, error) {
+	answer, err := do[meAnswer](ctx, s.client, get("me").since("0.48.0"), callOpts)
 	switch {
 	case err != nil:
 		return nil, err
 	case answer.Nested != nil:
 		return answer.Nested, nil
 	}
-	return &answer.Me, nil
+	return &Me{User: User(answer.userWire), OwnDetails: answer.OwnDetails}, nil
 }
 
-// MeUpdate names what to change of one's own account. What is nil stays as it is; an
-// empty Bio, Nickname or StatusText erases.
-type MeUpdate struct {
+// meAnswer is the answer of me.
+type meAnswer struct {
+	meWire
+	Nested *Me `json:"user"` // where the documentation has it; servers do not
+}
+
+func (a meAnswer) identity() string {
+	if a.Nested != nil {
+		return a.Nested.ID
+	}
+	return a.ID
+}
+
+// MeUpdateOptions say what to change about one's own account. Nil fields are left
+// unchanged; an empty Bio, Nickname or StatusText clears the field.
+type MeUpdateOptions struct {
 	Name       *string     `json:"name,omitzero"`
 	Username   *string     `json:"username,omitzero"` // rewrites mentions and the names on messages
 	Nickname   *string     `json:"nickname,omitzero"` // at most 120 characters
@@ -59,9 +103,8 @@ type MeUpdate struct {
 	StatusType *UserStatus `json:"statusType,omitzero"`
 	StatusText *string     `json:"statusText,omitzero"`
 
-	// CurrentPassword proves a change of Email or NewPassword, for accounts that have no
-	// other second factor; those that do must leave it nil. It is given as it is typed
-	// and sent as its SHA-256.
+	// CurrentPassword proves a change of Email or NewPassword for accounts that have no
+	// other second factor. Accounts that do must leave it nil. It is sent as its SHA-256.
 	CurrentPassword *Secret `json:"currentPassword,omitzero"`
 	// NewPassword ends all other sessions and revokes all personal access tokens.
 	NewPassword *Secret `json:"newPassword,omitzero"`
@@ -69,64 +112,80 @@ type MeUpdate struct {
 	CustomFields map[string]any `json:"-"` // servers before 7.9.1 replace all of them
 }
 
-// Update changes one's own account. The answer has all of it but the preferences.
+// Update changes one's own account. The result lacks the preferences. The fields are saved
+// one after the other, so some can be changed when an error comes. Servers since 7.0 take
+// one call in 60 s.
 //
-// POST /api/v1/users.updateOwnBasicInfo. No permission; settings of the server can
-// forbid each field. A change of Email or NewPassword needs a second factor, or
-// CurrentPassword. Servers after 6.14 take 1 call in 60 s. A lost answer is repeated
-// unless NewPassword is set. The fields are saved one after the other, so an error can
-// leave some of them changed. Errors: [ErrTaken], [ErrForbidden], [ErrTOTPRequired],
-// [ErrTOTPInvalid] for a wrong CurrentPassword, and [ErrInvalid], for a new password
-// with [*PasswordPolicyError].
-func (s *MeService) Update(ctx context.Context, in MeUpdate, opts ...CallOption) (*Me, error) {
-	e := post("users.updateOwnBasicInfo").since("0.62.2").yields("user").
-		require(!in.empty(), "MeUpdate", "must name what to change").
-		require(in.StatusType == nil || in.StatusType.known(), "StatusType", statusWords).
-		require(in.CurrentPassword == nil || !in.CurrentPassword.IsZero(), "CurrentPassword", "must not be empty").
-		require(in.NewPassword == nil || !in.NewPassword.IsZero(), "NewPassword", "must not be empty")
-	if in.NewPassword == nil {
-		e = e.repeatable()
+//   - POST /api/v1/users.updateOwnBasicInfo.
+//   - Permission: none; server settings can forbid each field.
+//   - Second factor: asked for if Email or NewPassword is set and CurrentPassword is not.
+//   - Retried if the response is lost, unless NewPassword is set.
+//   - Errors: [ErrTaken], [ErrForbidden], [ErrSecondFactorRequired];
+//     [ErrSecondFactorInvalid] for a wrong CurrentPassword; [ErrInvalid], for a new
+//     password with [*PasswordPolicyError].
+//   - Since server 0.62.2.
+func (s *MeService) Update(ctx context.Context, opts MeUpdateOptions, callOpts ...CallOption) (*Me, error) {
+	e := post("users.updateOwnBasicInfo").since("0.62.2").secondFactor().yields("user").
+		require(!opts.empty(), "MeUpdateOptions", "must set a field to change").
+		require(opts.StatusType == nil || opts.StatusType.known(), "StatusType", statusWords).
+		require(opts.CurrentPassword == nil || !opts.CurrentPassword.IsZero(), "CurrentPassword", "must not be empty").
+		require(opts.NewPassword == nil || !opts.NewPassword.IsZero(), "NewPassword", "must not be empty")
+	if opts.NewPassword == nil {
+		e = e.retried()
 	}
-	if in.CurrentPassword != nil {
-		in.CurrentPassword = new(hashed(*in.CurrentPassword))
+	if opts.CurrentPassword != nil {
+		opts.CurrentPassword = new(hashed(*opts.CurrentPassword))
 	}
-	return do[*Me](ctx, s.client, e, nil, meUpdateBody{in, in.CustomFields}, opts)
+	return do[*Me](ctx, s.client, e.json(meUpdateBody{opts, opts.CustomFields}), callOpts)
 }
 
 type meUpdateBody struct {
-	Data         MeUpdate       `json:"data"`
-	CustomFields map[string]any `json:"customFields,omitzero"`
+	Data         MeUpdateOptions `json:"data"`
+	CustomFields map[string]any  `json:"customFields,omitzero"`
 }
 
-// empty reports that the update names nothing.
-func (u MeUpdate) empty() bool {
-	u.CurrentPassword = nil
-	return reflect.ValueOf(u).IsZero()
+// empty reports that the update changes nothing.
+func (o MeUpdateOptions) empty() bool {
+	o.CurrentPassword = nil
+	return reflect.ValueOf(o).IsZero()
 }
 
-// Delete deletes the account that the client acts for. The password is given as it is
-// typed and sent as its SHA-256; an account without one gives its username instead.
+// MeDeleteOptions say how to delete one's own account.
+type MeDeleteOptions struct {
+	// ConfirmRelinquish agrees that rooms whose last owner the account is get another
+	// owner or are deleted. Without it the call fails for such an account with
+	// [ErrLastOwner], which names the rooms.
+	ConfirmRelinquish bool `json:"confirmRelinquish,omitzero"`
+}
+
+// Delete deletes the account that the client acts for. The password is sent as its
+// SHA-256; an account without one gives its username instead.
 //
-// POST /api/v1/users.deleteOwnAccount. The setting Accounts_AllowDeleteOwnAccount must
-// be on; by default it is off. A lost answer is not repeated: after
-// [ErrOutcomeUnknown], [ErrUnauthorized] on the next call says that it happened.
-// Errors: [ErrForbidden], [ErrLastOwner], [ErrInvalid] for a wrong password.
-func (s *MeService) Delete(ctx context.Context, password Secret, in DeleteOptions, opts ...CallOption) error {
-	e := post("users.deleteOwnAccount").since("0.67.0").require(!password.IsZero(), "password", "must not be empty")
-	return exec(ctx, s.client, e, struct {
-		Password Secret `json:"password"`
-		DeleteOptions
-	}{hashed(password), in}, opts)
+//   - POST /api/v1/users.deleteOwnAccount.
+//   - Permission: none; the setting Accounts_AllowDeleteOwnAccount must be on, which it is
+//     not by default.
+//   - Second factor: not asked for.
+//   - Not retried if the response is lost; after [ErrOutcomeUnknown], [ErrUnauthorized]
+//     from the next call means that the account was deleted.
+//   - Errors: [ErrForbidden], [ErrLastOwner]; [ErrInvalid] for a wrong password.
+//   - Since server 0.67.0.
+func (s *MeService) Delete(ctx context.Context, password Secret, opts MeDeleteOptions, callOpts ...CallOption) error {
+	e := post("users.deleteOwnAccount").since("0.67.0").require(!password.IsZero(), "password", "must not be empty").
+		json(struct {
+			Password Secret `json:"password"`
+			MeDeleteOptions
+		}{hashed(password), opts})
+	return exec(ctx, s.client, e, callOpts)
 }
 
 // DataDownload is an export of one's own data.
 type DataDownload struct {
-	Requested bool            `json:"requested"` // false when one is under way or was finished lately, which this is then
+	Requested bool            `json:"requested"` // false if this is an earlier export, under way or finished lately
 	Operation ExportOperation `json:"exportOperation"`
 	URL       string          `json:"url,omitzero"`                     // of the finished export
-	Pending   int             `json:"pendingOperationsBeforeMyRequest"` // other exports, before this one
+	Pending   int             `json:"pendingOperationsBeforeMyRequest"` // number of exports before this one
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
@@ -149,11 +208,11 @@ type ExportOperation struct {
 	UserNameTable     map[string]any   `json:"userNameTable,omitzero"`
 	UserData          *User            `json:"userData,omitzero"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// ExportStatus is how far an export is. There are others than the ones named here.
+// ExportStatus is how far an export is. Servers have others beside these.
 type ExportStatus string
 
 // Statuses of exports.
@@ -163,15 +222,19 @@ const (
 	ExportExporting ExportStatus = "exporting"
 )
 
-// RequestDataDownload has the server export one's own data: a page to read or, when
-// full, everything in files.
+// RequestDataDownload has the server export one's own data: as pages to read or, if full,
+// as files with everything. A later call returns the URL.
 //
-// GET /api/v1/users.requestDataDownload, which starts the export all the same: a lost
-// answer is not repeated. No permission. Another call later tells the URL.
-func (s *MeService) RequestDataDownload(ctx context.Context, full bool, opts ...CallOption) (*DataDownload, error) {
-	q := query()
+//   - GET /api/v1/users.requestDataDownload, which starts the export.
+//   - Permission: none.
+//   - Second factor: not asked for.
+//   - Not retried if the response is lost.
+//   - Errors: [ErrForbidden].
+//   - Since server 1.2.0.
+func (s *MeService) RequestDataDownload(ctx context.Context, full bool, callOpts ...CallOption) (*DataDownload, error) {
+	e := get("users.requestDataDownload").since("1.2.0").once()
 	if full {
-		q.Set("fullExport", "true")
+		e = e.with("fullExport", "true")
 	}
-	return do[*DataDownload](ctx, s.client, get("users.requestDataDownload").since("1.2.0").once(), q, nil, opts)
+	return do[*DataDownload](ctx, s.client, e, callOpts)
 }

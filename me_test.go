@@ -9,10 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func meWire() []wireRow {
+func meRows() []wireRow {
 	const update, remove, download = "users.updateOwnBasicInfo", "users.deleteOwnAccount", "users.requestDataDownload"
 	get := func(ctx context.Context, c *Client) (any, error) { return c.Me.Get(ctx) }
-	change := func(in MeUpdate) func(context.Context, *Client) (any, error) {
+	change := func(in MeUpdateOptions) func(context.Context, *Client) (any, error) {
 		return func(ctx context.Context, c *Client) (any, error) { return c.Me.Update(ctx, in) }
 	}
 	changed := func(t *testing.T, got any) {
@@ -54,20 +54,20 @@ func meWire() []wireRow {
 			assert.InDelta(t, -3, *me.UTCOffset, 0)
 			assert.Empty(t, me.Extra)
 		}},
-		{update, "name", change(MeUpdate{Name: new("Alice M. Meyer")}), changed},
-		{update, "erase", change(MeUpdate{Bio: new(""), Nickname: new(""), StatusText: new("")}), changed},
-		{update, "custom-fields", change(MeUpdate{CustomFields: map[string]any{"department": "Research"}}), changed},
-		{update, "all", change(MeUpdate{
+		{update, "name", change(MeUpdateOptions{Name: new("Alice M. Meyer")}), changed},
+		{update, "erase", change(MeUpdateOptions{Bio: new(""), Nickname: new(""), StatusText: new("")}), changed},
+		{update, "custom-fields", change(MeUpdateOptions{CustomFields: map[string]any{"department": "Research"}}), changed},
+		{update, "all", change(MeUpdateOptions{
 			Name: new("Alice M. Meyer"), Username: new("alice.m"), Nickname: new("ali"), Bio: new("Platform team"),
 			Email: new("alice.meyer@example.org"), StatusType: new(StatusAway), StatusText: new("lunch"),
 			CurrentPassword: new(NewSecret("Secret-alice-1")), NewPassword: new(NewSecret("Secret-alice-2")),
 			CustomFields: map[string]any{"department": "Research", "badge": nil},
 		}), changed},
 		{remove, "plain", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.Me.Delete(ctx, NewSecret("Secret-alice-2"), DeleteOptions{})
+			return nil, c.Me.Delete(ctx, NewSecret("Secret-alice-2"), MeDeleteOptions{})
 		}, nil},
 		{remove, "all", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.Me.Delete(ctx, NewSecret("Secret-alice-2"), DeleteOptions{ConfirmRelinquish: true})
+			return nil, c.Me.Delete(ctx, NewSecret("Secret-alice-2"), MeDeleteOptions{ConfirmRelinquish: true})
 		}, nil},
 		{download, "plain", func(ctx context.Context, c *Client) (any, error) {
 			return c.Me.RequestDataDownload(ctx, false)
@@ -97,22 +97,22 @@ func meLossless() []losslessRow {
 	}
 }
 
-func TestMeRefuses(t *testing.T) {
+func TestMeRejectsBadInput(t *testing.T) {
 	t.Parallel()
-	update := func(in MeUpdate) func(context.Context, *Client) error {
+	update := func(in MeUpdateOptions) func(context.Context, *Client) error {
 		return func(ctx context.Context, c *Client) error {
 			_, err := c.Me.Update(ctx, in)
 			return err
 		}
 	}
-	testRefused(t, []refusedRow{
-		{"no change", "MeUpdate", update(MeUpdate{})},
-		{"a password that proves no change", "MeUpdate", update(MeUpdate{CurrentPassword: new(NewSecret("p"))})},
-		{"no current password", "CurrentPassword", update(MeUpdate{Name: new("A"), CurrentPassword: new(NewSecret(""))})},
-		{"no new password", "NewPassword", update(MeUpdate{NewPassword: new(NewSecret(""))})},
-		{"unknown status", "StatusType", update(MeUpdate{StatusType: new(UserStatus("asleep"))})},
+	testRejected(t, []rejectedRow{
+		{"no change", "MeUpdateOptions", update(MeUpdateOptions{})},
+		{"a password that proves no change", "MeUpdateOptions", update(MeUpdateOptions{CurrentPassword: new(NewSecret("p"))})},
+		{"no current password", "CurrentPassword", update(MeUpdateOptions{Name: new("A"), CurrentPassword: new(NewSecret(""))})},
+		{"no new password", "NewPassword", update(MeUpdateOptions{NewPassword: new(NewSecret(""))})},
+		{"unknown status", "StatusType", update(MeUpdateOptions{StatusType: new(UserStatus("asleep"))})},
 		{"delete without a password", "password", func(ctx context.Context, c *Client) error {
-			return c.Me.Delete(ctx, Secret{}, DeleteOptions{})
+			return c.Me.Delete(ctx, Secret{}, MeDeleteOptions{})
 		}},
 	})
 }
@@ -120,28 +120,28 @@ func TestMeRefuses(t *testing.T) {
 func TestMeWithoutASession(t *testing.T) {
 	t.Parallel()
 	mock := routes(t, map[string]string{"GET /api/v1/me": "me/unauthorized"})
-	client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", NewSecret("token")))
+	client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", "token"))
 	require.NoError(t, err)
 	me, err := client.Me.Get(t.Context())
 	require.ErrorIs(t, err, ErrUnauthorized)
 	assert.Nil(t, me)
 }
 
-// TestWhatIsRepeated checks which calls are sent again when their answer is lost.
-func TestWhatIsRepeated(t *testing.T) {
+// TestContractSaysWhatIsRetried checks which calls are sent again when their answer is lost.
+func TestContractSaysWhatIsRetried(t *testing.T) {
 	t.Parallel()
-	e := func(in MeUpdate) error {
+	e := func(in MeUpdateOptions) error {
 		mock := httpmock.NewMockTransport() // every call fails
-		client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", NewSecret("token")),
+		client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", "token"),
 			WithRetry(RetryPolicy{MaxAttempts: 2}))
 		require.NoError(t, err)
 		_, err = client.Me.Update(t.Context(), in)
 		return err
 	}
 	var failed *Error
-	require.ErrorAs(t, e(MeUpdate{Name: new("Alice")}), &failed)
+	require.ErrorAs(t, e(MeUpdateOptions{Name: new("Alice")}), &failed)
 	assert.Equal(t, 2, failed.Attempts)
-	require.ErrorAs(t, e(MeUpdate{NewPassword: new(NewSecret("Secret-alice-2"))}), &failed)
+	require.ErrorAs(t, e(MeUpdateOptions{NewPassword: new(NewSecret("Secret-alice-2"))}), &failed)
 	assert.Equal(t, 1, failed.Attempts)
 	assert.True(t, failed.OutcomeUnknown)
 }

@@ -1,34 +1,36 @@
 package rocketchat
 
 import (
-	"context"
 	"crypto/rand"
 	"log/slog"
 	"math"
 	"net/http"
-	"strings"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/rocketchat-go/rocketchat/gate"
 )
 
 // config is what a client was made with.
 type config struct {
 	credentials    CredentialsProvider
-	caller         string // who the rate gate sees calling
-	login          *login
+	caller         string // whom gates see calling
+	login          *loginBody
 	twoFactor      TwoFactorFunc
+	factors        *secondFactors
 	transport      *transport
 	retry          RetryPolicy
 	attemptTimeout time.Duration
 	maxAnswer      int64
-	gate           Gate
+	gate           gate.Gate
 	clock          *serverClock
 	maxWait        time.Duration
 	throttle       *rate.Limiter
 	logger         *slog.Logger
-	hook           func(context.Context, Attempt)
-	waitHook       func(ctx context.Context, op string, wait time.Duration)
+	traces         []Trace
+	listens        bool // one of the traces has Waiting
 	userAgent      string
 	plainHTTP      bool
 }
@@ -36,243 +38,304 @@ type config struct {
 func defaults() config {
 	return config{
 		credentials:    anonymous{},
+		factors:        new(secondFactors),
 		transport:      newTransport(),
-		retry:          RetryPolicy{MaxAttempts: 4, MinWait: 500 * time.Millisecond, MaxWait: 30 * time.Second},
+		retry:          RetryPolicy{MaxAttempts: 4, BaseDelay: defaultBaseDelay, MaxDelay: defaultMaxDelay},
 		attemptTimeout: defaultAttemptTimeout,
 		maxAnswer:      32 << 20,
-		gate:           NewMemoryGate(),
+		gate:           gate.NewMemory(),
 		clock:          new(serverClock),
 		logger:         slog.New(slog.DiscardHandler),
 		userAgent:      "rocketchat-go/" + Version,
 	}
 }
 
-// Option sets up a [Client]. A later one wins.
-type Option func(*config) error
+// actAs changes the account that the client acts for.
+func (c *config) actAs(account string, provider CredentialsProvider, login *loginBody) {
+	c.credentials, c.login, c.caller = provider, login, callerName(account)
+	c.factors = new(secondFactors)
+}
 
-// WithToken makes calls as the user userID with a login token or a personal
+// Option configures a [Client]. If options contradict each other, the last one wins.
+type Option interface{ apply(c *config) error }
+
+// CallOption configures one call.
+type CallOption interface{ applyCall(s *callSettings) error }
+
+// AnyOption is both: given to [New] it is the default for all calls.
+type AnyOption interface {
+	Option
+	CallOption
+}
+
+type clientOption func(*config) error
+
+func (o clientOption) apply(c *config) error { return o(c) }
+
+type callOption func(*callSettings) error
+
+func (o callOption) applyCall(s *callSettings) error { return o(s) }
+
+// WithToken makes calls as the user with the given ID, with a login token or a personal
 // access token. The token is never replaced: a 401 goes to the caller.
-func WithToken(userID string, token Secret) Option {
-	return func(c *config) error {
+func WithToken(userID, token string) Option {
+	return clientOption(func(c *config) error {
+		credentials := Credentials{UserID: userID, Token: NewSecret(token)}
 		switch {
 		case userID == "":
 			return invalid("", "userID", "must not be empty")
-		case token.IsZero():
+		case token == "":
 			return invalid("", "token", "must not be empty")
 		case !fitsHeader(userID):
 			return invalid("", "userID", "has a character that no header can hold")
-		case !fitsHeader(token.Reveal()):
+		case !fitsHeader(token):
 			return invalid("", "token", "has a character that no header can hold, such as the line feed at the end of a file")
 		}
-		c.login = nil
-		c.credentials = staticCredentials{UserID: userID, Token: token}
-		c.caller = userID
+		c.actAs(userID, staticCredentials(credentials), nil)
 		return nil
-	}
+	})
 }
 
-func fitsHeader(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
+// WithBearer makes calls with an access token of the server's OAuth provider.
+func WithBearer(token string) Option {
+	return clientOption(func(c *config) error {
+		switch {
+		case token == "":
+			return invalid("", "token", "must not be empty")
+		case !fitsHeader(token):
+			return invalid("", "token", "has a character that no header can hold, such as the line feed at the end of a file")
+		}
+		c.actAs("bearer "+token, staticCredentials{Token: NewSecret(token), Bearer: true}, nil)
+		return nil
+	})
 }
 
-// WithLogin makes calls as user, a username or an e-mail address, who is logged
-// in with the first call and once more when the server answers 401, because the
-// session has expired. [Client.Close] ends the session.
+// WithLogin makes calls as user, a username or an email address. The client logs in with
+// the first call, and again when the server answers 401 because the session has expired.
+// [Client.Close] ends the session.
 //
 // An account with a second factor needs [WithTwoFactor] too.
-func WithLogin(user string, password Secret) Option {
-	return func(c *config) error {
+func WithLogin(user, password string) Option {
+	return clientOption(func(c *config) error {
 		switch {
 		case user == "":
 			return invalid("", "user", "must not be empty")
-		case password.IsZero():
+		case password == "":
 			return invalid("", "password", "must not be empty")
 		}
-		c.login = &login{user: user, password: password}
-		c.caller = user
+		c.actAs(user, nil, &loginBody{User: user, Password: NewSecret(password)})
 		return nil
-	}
+	})
 }
 
-// WithCredentials makes calls with what provider says, which is asked for every
-// attempt. All its answers should be for one account.
+// WithCredentials makes calls with the credentials of provider, which is asked before
+// every attempt. All its answers should be for one account; see [NamedProvider].
 func WithCredentials(provider CredentialsProvider) Option {
-	return func(c *config) error {
+	return clientOption(func(c *config) error {
 		if provider == nil {
-			return nilOption("WithCredentials")
+			return missing("WithCredentials")
 		}
-		c.login = nil
-		c.credentials = provider
-		c.caller = "provider " + rand.Text() // who it speaks for is not known here
+		account := "provider " + rand.Text()
+		if named, ok := provider.(NamedProvider); ok {
+			account = named.Account()
+		}
+		c.actAs(account, provider, nil)
 		return nil
-	}
+	})
 }
 
-// WithTwoFactor answers the server's requests for a second factor: f is called
-// once for a call that needs one, and the call is repeated with the code. The code of an
-// authenticator app does not keep, so it is asked for when the rate limit lets the call
-// go, and again should it have to wait after that.
+// WithTwoFactor answers the server's requests for a second factor: f is called for a call
+// that needs one, and the call is repeated with the code. The code of an authenticator
+// app is asked for after the rate gate has admitted the call, because codes expire, and
+// again if the call is retried much later.
+//
+// The client remembers which operations ask. From the second call of such an operation
+// on it brings a password or an authenticator's code along, so that the call is sent
+// once; see [TwoFactorChallenge.Ahead].
 func WithTwoFactor(f TwoFactorFunc) Option {
-	return func(c *config) error {
-		c.twoFactor = f
+	return clientOption(func(c *config) error {
+		c.twoFactor, c.factors = f, new(secondFactors)
 		return nil
-	}
+	})
 }
 
-// WithTransport sends the requests through rt: a proxy, a recorder, a test server.
-// It is used as it is and never changed.
+// WithTransport sends the requests through rt: a proxy, a recorder, a test server. The
+// client does not change it.
 func WithTransport(rt http.RoundTripper) Option {
-	return func(c *config) error {
+	return clientOption(func(c *config) error {
 		if rt == nil {
-			return nilOption("WithTransport")
+			return missing("WithTransport")
 		}
 		c.transport = &transport{RoundTripper: rt}
 		return nil
-	}
+	})
 }
 
 // WithRetry sets how failed attempts are repeated; see [RetryPolicy].
 func WithRetry(p RetryPolicy) Option {
-	return func(c *config) error {
+	return clientOption(func(c *config) error {
+		if p.BaseDelay == 0 {
+			p.BaseDelay = defaultBaseDelay
+			if p.MaxDelay > 0 {
+				p.BaseDelay = min(p.BaseDelay, p.MaxDelay)
+			}
+		}
+		if p.MaxDelay == 0 {
+			p.MaxDelay = max(p.BaseDelay, defaultMaxDelay)
+		}
 		switch {
 		case p.MaxAttempts < 1:
 			return invalid("", "RetryPolicy.MaxAttempts", "must be at least 1")
-		case p.MinWait < 0 || p.MaxWait < p.MinWait:
-			return invalid("", "RetryPolicy.MaxWait", "must not be below MinWait, which must not be negative")
+		case p.BaseDelay < 0:
+			return invalid("", "RetryPolicy.BaseDelay", "must not be negative")
+		case p.MaxDelay < p.BaseDelay:
+			return invalid("", "RetryPolicy.MaxDelay", "must not be less than BaseDelay")
 		}
 		c.retry = p
 		return nil
-	}
+	})
 }
 
 // WithAttemptTimeout bounds each attempt, from the request to the last byte of the
-// answer; by default 30 s. Pauses between attempts do not count. To bound a whole
+// answer. The default is 30 s. Pauses between attempts do not count. To bound a whole
 // call, give its context a deadline.
 func WithAttemptTimeout(d time.Duration) Option {
-	return func(c *config) error {
+	return clientOption(func(c *config) error {
 		if d <= 0 {
 			return invalid("", "attempt timeout", "must be positive")
 		}
 		c.attemptTimeout = d
 		return nil
-	}
+	})
 }
 
-// WithMaxAnswer bounds the size of an answer in bytes; by default 32 MiB. A longer
-// one is an error of class [ErrBadAnswer].
+// WithMaxAnswer bounds the size of an answer in bytes. The default is 32 MiB. A longer
+// answer is an error of class [ErrBadAnswer]. Lists that are read while they arrive, as
+// by [UsersService.All], can be longer: for them it bounds what is read ahead.
 func WithMaxAnswer(bytes int64) Option {
-	return func(c *config) error {
+	return clientOption(func(c *config) error {
 		if bytes <= 0 {
 			return invalid("", "max answer", "must be positive")
 		}
 		c.maxAnswer = min(bytes, math.MaxInt64-1)
 		return nil
-	}
+	})
 }
 
-// WithMaxWait bounds how long a call may wait for the rate limit in one go. A call
-// that would wait longer fails at once with [ErrRateLimited], and
-// [Error.RetryAfter] says for how long the route is closed. By default only the
-// context bounds the wait.
-func WithMaxWait(d time.Duration) Option {
-	return func(c *config) error {
-		if d <= 0 {
-			return invalid("", "max wait", "must be positive")
-		}
-		c.maxWait = d
-		return nil
+// WithMaxWait bounds how long a call may wait for rate limits, all its pauses for them
+// taken together. A call that would wait longer fails at once with [ErrRateLimited], and
+// [Error.RetryAfter] says how long the wait would have been. By default only the context
+// bounds the wait. As a call option it overrides what the client was made with.
+func WithMaxWait(d time.Duration) AnyOption { return maxWait(d) }
+
+type maxWait time.Duration
+
+func (d maxWait) check() error {
+	if d <= 0 {
+		return invalid("", "max wait", "must be positive")
 	}
+	return nil
 }
 
-// WithGate replaces the rate gate, for processes that share one address and want
-// to share what they know of its limits.
-func WithGate(g Gate) Option {
-	return func(c *config) error {
+func (d maxWait) apply(c *config) error {
+	c.maxWait = time.Duration(d)
+	return d.check()
+}
+
+func (d maxWait) applyCall(s *callSettings) error {
+	s.maxWait = time.Duration(d)
+	return d.check()
+}
+
+// WithGate replaces the rate gate. Clients, or processes, behind one address can share
+// one; see package gate.
+func WithGate(g gate.Gate) Option {
+	return clientOption(func(c *config) error {
 		if g == nil {
-			return nilOption("WithGate")
+			return missing("WithGate")
 		}
 		c.gate = g
 		return nil
-	}
+	})
 }
 
-// WithThrottle puts a ceiling of the caller's own over all calls, on top of the
+// WithThrottle puts a ceiling of the caller's own over all calls, in addition to the
 // server's limits. Several clients may share one limiter.
 func WithThrottle(l *rate.Limiter) Option {
-	return func(c *config) error {
+	return clientOption(func(c *config) error {
 		c.throttle = l
 		return nil
-	}
+	})
 }
 
-// WithLogger logs every attempt at level debug and every pause of a second or more
-// at level info. The records hold operation, attempt, status and durations; never
-// a header, a query or a body.
+// WithLogger logs every attempt at level debug and every pause of a second or more at
+// level info. The records hold operation, attempt, status and durations, never a header,
+// a query or a body.
 func WithLogger(l *slog.Logger) Option {
-	return func(c *config) error {
+	return clientOption(func(c *config) error {
 		if l == nil {
-			return nilOption("WithLogger")
+			return missing("WithLogger")
 		}
 		c.logger = l
 		return nil
-	}
+	})
 }
 
-// WithHook calls f after every attempt, for metrics and traces. It must be safe for
-// concurrent use and quick.
-func WithHook(f func(context.Context, Attempt)) Option {
-	return func(c *config) error {
-		c.hook = f
+// WithTrace has the functions of t called while calls are made. Several traces add up.
+func WithTrace(t Trace) Option {
+	return clientOption(func(c *config) error {
+		c.traces = append(slices.Clip(c.traces), t)
+		c.listens = c.listens || t.Waiting != nil
 		return nil
-	}
+	})
 }
 
-// WithWaitHook calls f before a call of op waits for the server's limit for a second or
-// more, to tell a person why nothing happens. The call waits at least so long; one with
-// others before it can wait longer. f must be safe for concurrent use.
-func WithWaitHook(f func(ctx context.Context, op string, wait time.Duration)) Option {
-	return func(c *config) error {
-		c.waitHook = f
-		return nil
-	}
-}
-
-// WithUserAgent names the program in the User-Agent. Keep it constant: the server
-// remembers a second factor for one User-Agent and address.
+// WithUserAgent names the program in the header User-Agent.
 func WithUserAgent(name string) Option {
-	return func(c *config) error {
+	return clientOption(func(c *config) error {
 		if name == "" || !fitsHeader(name) {
 			return invalid("", "user agent", "must not be empty or have characters that no header can hold")
 		}
 		c.userAgent = name
 		return nil
-	}
+	})
 }
 
-// WithPlainHTTP allows an http address of a host other than this machine. Everyone
-// on the way can then read passwords and tokens.
+// WithPlainHTTP allows an http address of another machine. Everyone on the way can then
+// read passwords and tokens.
 func WithPlainHTTP() Option {
-	return func(c *config) error {
+	return clientOption(func(c *config) error {
 		c.plainHTTP = true
 		return nil
-	}
+	})
 }
 
-// CallOption changes one call.
-type CallOption func(*call)
-
-// TwoFactorCode sends a second factor with the call at once, for programs that know
-// the code beforehand. For [TwoFactorPassword] the code is the password itself.
-func TwoFactorCode(method TwoFactorMethod, code Secret) CallOption {
-	return func(c *call) { c.answerTwoFactor(method, code) }
+// WithTwoFactorCode sends a second factor with the call, for programs that have the code
+// already. For [TwoFactorPassword] the code is the password itself.
+func WithTwoFactorCode(method TwoFactorMethod, code string) CallOption {
+	return callOption(func(s *callSettings) error {
+		var p proof
+		if method == "" || code == "" {
+			return invalid("", "second factor", "must have a method and a code")
+		}
+		if err := p.give(method, NewSecret(code)); err != nil {
+			return invalid("", "second factor", "has a character that no header can hold")
+		}
+		s.factor, s.factorCode, s.factorTyped = p.method, p.code, p.typed
+		return nil
+	})
 }
 
-// RawAnswer copies the body of the answer to dst, whatever it is.
-func RawAnswer(dst *[]byte) CallOption {
-	return func(c *call) { c.raw = dst }
+// WithRawAnswer copies the body of the answer to dst.
+func WithRawAnswer(dst *[]byte) CallOption {
+	return callOption(func(s *callSettings) error {
+		if dst == nil {
+			return missing("WithRawAnswer")
+		}
+		s.raw = dst
+		return nil
+	})
 }
 
-// MaxWait is [WithMaxWait] for one call.
-func MaxWait(d time.Duration) CallOption {
-	return func(c *call) { c.maxWait = d }
-}
+// missing is the error of an option that was given nil.
+func missing(option string) error { return invalid("", option, "must not be given nil") }

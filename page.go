@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
+	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -21,79 +19,45 @@ type Page[T any] struct {
 	Total  int // items in the whole list
 }
 
-// PageOptions choose a part of a list.
-type PageOptions struct {
-	// Offset is how many items to skip.
-	Offset int
-	// Count is how many items to answer with: 0 leaves it to the server (50). A server
-	// reduces a larger number than its setting API_Upper_Count_Limit (100) to that.
-	Count int
-	// Everything asks for all items from Offset on in one answer, instead of Count. A
-	// server that does not allow it (API_Allow_Infinite_Count) answers with a page.
-	Everything bool
-	// Sort orders the list; by default the server's order for the endpoint.
-	Sort []SortKey
-}
-
-// SortKey is the name of a field to sort by, ascending; with a leading "-" descending.
-type SortKey string
-
-// Sort keys of users.
+// Fields to sort users by. A leading "-" sorts in descending order.
 const (
-	SortByID        SortKey = "_id"
-	SortByUsername  SortKey = "username"
-	SortByName      SortKey = "name"
-	SortByEmail     SortKey = "emails.address"
-	SortByStatus    SortKey = "status"
-	SortByActive    SortKey = "active"
-	SortByCreatedAt SortKey = "createdAt"
-	SortByLastLogin SortKey = "lastLogin"
+	SortByID        = "_id"
+	SortByUsername  = "username"
+	SortByName      = "name"
+	SortByEmail     = "emails.address"
+	SortByStatus    = "status"
+	SortByActive    = "active"
+	SortByCreatedAt = "createdAt"
+	SortByLastLogin = "lastLogin"
 )
 
-// Desc returns the key in descending order.
-func (k SortKey) Desc() SortKey { return "-" + SortKey(k.field()) }
-
-func (k SortKey) field() string { return strings.TrimPrefix(string(k), "-") }
-
-// check lets the endpoint refuse options that no server would take.
-func (o PageOptions) check(e endpoint) endpoint {
-	fields := make([]string, len(o.Sort))
-	for i, key := range o.Sort {
-		fields[i] = key.field()
-	}
-	slices.Sort(fields)
-	return e.require(o.Offset >= 0, "Offset", "must not be negative").
-		require(o.Count >= 0, "Count", "must not be negative").
-		require(!o.Everything || o.Count == 0, "Count", "must not be set together with Everything").
-		require(!slices.Contains(fields, ""), "Sort", "has an empty key").
-		require(len(slices.Compact(fields)) == len(o.Sort), "Sort", "names a field twice")
+// pageOptions select and order a part of a list.
+type pageOptions struct {
+	offset     int
+	count      int
+	everything bool
+	sort       []string
 }
 
-// addTo adds the options to the parameters of a call.
-func (o PageOptions) addTo(q url.Values) url.Values {
-	if o.Offset > 0 {
-		q.Set("offset", strconv.Itoa(o.Offset))
+// sortedBy returns the options, with a sort if they have none.
+func (p pageOptions) sortedBy(field string) pageOptions {
+	if len(p.sort) == 0 {
+		p.sort = []string{field}
 	}
-	if o.Everything {
-		q.Set("count", "0")
-	} else if o.Count > 0 {
-		q.Set("count", strconv.Itoa(o.Count))
-	}
-	if len(o.Sort) > 0 {
-		q.Set("sort", sortJSON(o.Sort))
-	}
-	return q
+	return p
 }
+
+func sortField(key string) string { return strings.TrimPrefix(key, "-") }
 
 // sortJSON is the server's form of a sort: a JSON object whose order counts.
-func sortJSON(keys []SortKey) string {
+func sortJSON(keys []string) string {
 	out := []byte{'{'}
 	for i, key := range keys {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out, _ = jsontext.AppendQuote(out, key.field())
-		if strings.HasPrefix(string(key), "-") {
+		out, _ = jsontext.AppendQuote(out, sortField(key))
+		if strings.HasPrefix(key, "-") {
 			out = append(out, ":-1"...)
 		} else {
 			out = append(out, ":1"...)
@@ -102,120 +66,7 @@ func sortJSON(keys []SortKey) string {
 	return string(append(out, '}'))
 }
 
-// cappedPage is the largest page that a server gives where it does not give all.
-const cappedPage = 100
-
-// maxBarren bounds the search for the place where a list goes on.
-const maxBarren = 1000
-
-// walk yields every item of a list once. It asks for everything at once; where the
-// server does not give that, or when the caller set a page size, it goes page by page.
-//
-// Items may come and go between two pages. Each page therefore begins with the last
-// item of the one before. When it begins with one that was not seen yet, others before
-// it have gone, and walk steps back until it meets one that was seen. So nothing is
-// missed that was there all the time, as long as the list is sorted by what does not
-// change, and nothing is yielded twice.
-func walk[T any](ctx context.Context, op string, opts PageOptions, id func(*T) string,
-	fetch func(context.Context, PageOptions) (*Page[T], error),
-) iter.Seq2[*T, error] {
-	return func(yield func(*T, error) bool) {
-		next := opts
-		next.Everything = opts.Count == 0
-		if opts.Count == 1 {
-			next.Count = 2 // one of them overlaps
-		}
-		var seen *seenIDs
-		barren := 0 // pages with nothing new, one after the other
-		for overlap, step := 0, 0; ; {
-			page, err := fetch(ctx, next)
-			if next.Everything && errors.Is(err, errTooLarge) {
-				next.Everything, next.Count = false, cappedPage
-				continue
-			}
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			items := page.Items
-			inOrder := slices.IsSortedFunc(items, func(a, b T) int { return strings.Compare(id(&a), id(&b)) })
-			if seen == nil {
-				seen = newSeenIDs(inOrder && slices.Equal(opts.Sort, []SortKey{SortByID}))
-			}
-			if seen.ordered && !inOrder {
-				yield(nil, &Error{Op: op, Class: ErrBadAnswer, Message: "the list is not in the order that was asked for"})
-				return
-			}
-			if overlap > 0 && next.Offset > opts.Offset && (len(items) == 0 || !seen.has(id(&items[0]))) {
-				step = max(1, 2*step)
-				next.Offset = max(next.Offset-step, opts.Offset)
-				if barren++; barren < maxBarren {
-					continue
-				}
-			}
-			fresh := 0
-			for i := range items {
-				if key := id(&items[i]); !seen.has(key) {
-					seen.add(key)
-					fresh++
-					if !yield(&items[i], nil) {
-						return
-					}
-				}
-			}
-			end := next.Offset + len(items)
-			if end >= page.Total {
-				return
-			}
-			if barren++; fresh == 0 && step == 0 || len(items) == 0 || barren >= maxBarren {
-				yield(nil, &Error{
-					Op: op, Class: ErrBadAnswer,
-					Message: fmt.Sprintf("the list does not go on after %d of %d items", seen.count, page.Total),
-				})
-				return
-			}
-			if fresh > 0 {
-				step, barren = 0, 0
-			}
-			overlap = min(1, len(items)-1)
-			next.Offset = end - overlap
-			if next.Everything {
-				next.Everything, next.Count = false, cappedPage
-			}
-		}
-	}
-}
-
-// seenIDs are the items that walk has yielded. Of a list in the order of its ids the
-// last one says it all.
-type seenIDs struct {
-	ordered bool
-	last    string
-	all     map[string]bool
-	count   int
-}
-
-func newSeenIDs(ordered bool) *seenIDs {
-	return &seenIDs{ordered: ordered, all: make(map[string]bool)}
-}
-
-func (s *seenIDs) has(id string) bool {
-	if s.ordered {
-		return s.count > 0 && id <= s.last
-	}
-	return s.all[id]
-}
-
-func (s *seenIDs) add(id string) {
-	s.count++
-	if s.ordered {
-		s.last = id
-		return
-	}
-	s.all[id] = true
-}
-
-// pageOf makes a page of the list that an answer has as member, if it does have it.
+// pageOf makes a page of the list that an answer has as member, if it has it.
 func pageOf[T any](e endpoint, member string, items []T, offset, total int) (*Page[T], error) {
 	if items == nil {
 		return nil, &Error{Op: e.op, Class: ErrBadAnswer, Message: fmt.Sprintf("the answer has no %q", member)}
@@ -223,8 +74,375 @@ func pageOf[T any](e endpoint, member string, items []T, offset, total int) (*Pa
 	return &Page[T]{Items: items, Offset: offset, Total: total}, nil
 }
 
-// jsonQuery is a query parameter that the server wants as JSON.
-func jsonQuery(v any) string {
-	out, _ := json.Marshal(v, json.Deterministic(true)) // of what was JSON, or is texts and lists
-	return string(out)
+const (
+	// cappedPage is the largest page that servers give if they do not give everything.
+	cappedPage = 100
+	// maxBarren bounds the pages without a new item, one after the other.
+	maxBarren = 1000
+)
+
+// listing is a list that can be read to its end.
+type listing[T any] struct {
+	op   string
+	id   func(*T) string
+	page func(context.Context, pageOptions) (*Page[T], error)
+	// open, if set, reads everything from an offset on while it arrives.
+	open  func(context.Context, pageOptions) (*listReader[T], context.Context, error)
+	retry RetryPolicy // for what open reads
+}
+
+// all yields every item of a list once. It asks for everything at once. If the server
+// does not give that, or the caller set a page size, it goes page by page.
+//
+// Items can come and go between two answers. Each answer therefore begins with the last
+// item of the one before. If it begins with an item that was not seen yet, earlier items
+// have gone, and all steps back until it meets one that was seen. If it has no new item,
+// others have come, and all goes on. So items that exist throughout are never skipped if
+// the list is sorted by something that does not change, and none is yielded twice.
+func (l listing[T]) all(ctx context.Context, opts pageOptions) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		w := newWalker(l, opts)
+		for !w.done {
+			next := w.pageItems
+			if w.next.everything && w.byID && l.open != nil {
+				next = w.streamItems
+			}
+			for item, err := range next(ctx) {
+				if !yield(item, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// walker is the place that has been reached in a list.
+type walker[T any] struct {
+	listing[T]
+	byID  bool // the list is to be sorted by ID
+	first int  // offset where the walk begins
+	next  pageOptions
+	done  bool
+
+	seen    *seenIDs
+	head    string // ID of the very first item
+	overlap bool   // the next answer begins with an item that was seen
+	step    int    // by how much the last answer was stepped back; 0 for not
+	barren  int
+	broken  int // streams, one after the other, that ended early without a new item
+}
+
+func newWalker[T any](l listing[T], opts pageOptions) *walker[T] {
+	w := &walker[T]{listing: l, first: opts.offset, next: opts, byID: slices.Equal(opts.sort, []string{SortByID})}
+	w.next.everything = opts.count == 0
+	if opts.count == 1 {
+		w.next.count = 2 // one of them overlaps
+	}
+	return w
+}
+
+func (w *walker[T]) pageByPage() { w.next.everything, w.next.count = false, cappedPage }
+
+// pageItems yields what is new in the next page.
+func (w *walker[T]) pageItems(ctx context.Context) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		fresh, err := w.read(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, item := range fresh {
+			if !yield(item, nil) {
+				return
+			}
+		}
+	}
+}
+
+// read fetches the next page and returns its items that were not seen yet.
+func (w *walker[T]) read(ctx context.Context) ([]*T, error) {
+	page, err := w.page(ctx, w.next)
+	switch {
+	case w.next.everything && errors.Is(err, errTooLarge):
+		w.pageByPage()
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return w.take(page)
+}
+
+// take returns the items of a page that were not seen yet, and sets the next page.
+func (w *walker[T]) take(page *Page[T]) ([]*T, error) {
+	items := page.Items
+	if err := w.order(items); err != nil {
+		return nil, err
+	}
+	head := ""
+	if len(items) > 0 {
+		head = w.id(&items[0])
+	}
+	if w.gap(head) {
+		return nil, w.stepBack(page.Total)
+	}
+	var fresh []*T
+	for i := range items {
+		if key := w.id(&items[i]); w.seen.add(key) {
+			fresh = append(fresh, &items[i])
+		}
+	}
+	if len(fresh) > 0 {
+		w.step, w.barren = 0, 0
+	}
+	return fresh, w.advance(head, len(items), len(fresh), page.Total)
+}
+
+// stepBack makes the next answer begin earlier.
+func (w *walker[T]) stepBack(total int) error {
+	w.step = max(1, 2*w.step)
+	w.next.offset = max(w.next.offset-w.step, w.first)
+	return w.stuck(total)
+}
+
+// order checks the order of a page if the walk relies on it.
+func (w *walker[T]) order(items []T) error {
+	sorted := w.byID && slices.IsSortedFunc(items, func(a, b T) int { return strings.Compare(w.id(&a), w.id(&b)) })
+	if w.seen == nil {
+		w.seen = &seenIDs{sorted: sorted, all: make(map[string]bool)}
+		if len(items) > 0 {
+			w.head = w.id(&items[0])
+		}
+	}
+	if w.seen.sorted && !sorted {
+		return w.disordered()
+	}
+	return nil
+}
+
+func (w *walker[T]) disordered() error {
+	return &Error{Op: w.op, Class: ErrBadAnswer, Message: "the list is not in the order that was asked for"}
+}
+
+// gap reports that items before an answer, which begins with head, have gone, so that
+// others may have been skipped.
+func (w *walker[T]) gap(head string) bool {
+	return w.overlap && w.next.offset > w.first && (head == "" || !w.seen.has(head))
+}
+
+// advance sets the answer after one of n items, of which so many were new.
+func (w *walker[T]) advance(head string, n, fresh, total int) error {
+	end := w.next.offset + n
+	if end >= total {
+		w.done = true
+		return nil
+	}
+	if n == 0 || fresh == 0 && w.next.offset > w.first && head == w.head && w.barren > 2 {
+		return w.ends(total) // the server ignores the offset
+	}
+	w.goOn(n)
+	if w.next.everything {
+		w.pageByPage()
+	}
+	if fresh == 0 {
+		return w.stuck(total)
+	}
+	return nil
+}
+
+// goOn sets the offset behind n items, of which the last is asked for again.
+func (w *walker[T]) goOn(n int) {
+	w.overlap = n > 1
+	w.next.offset += n
+	if w.overlap {
+		w.next.offset--
+	}
+}
+
+// stuck counts answers without a new item.
+func (w *walker[T]) stuck(total int) error {
+	if w.barren++; w.barren >= maxBarren {
+		return w.ends(total)
+	}
+	return nil
+}
+
+func (w *walker[T]) ends(total int) error {
+	return &Error{
+		Op: w.op, Class: ErrBadAnswer,
+		Message: fmt.Sprintf("the list ends after %d of %d items", w.seen.count, total),
+	}
+}
+
+// streamItems asks for everything and yields what is new while it arrives. When the
+// stream breaks, the next one goes on after the last item.
+func (w *walker[T]) streamItems(ctx context.Context) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		list, inner, err := w.open(ctx, w.next)
+		r := &streamRun[T]{walker: w, list: list, yield: yield}
+		if err == nil {
+			err = r.run()
+		}
+		switch b, broken := err.(*brokenError); { //nolint:errorlint // made by the reader of the list
+		case broken && ctx.Err() != nil:
+			err = list.call.end(inner, noAnswer(list.call, ended(ctx)))
+		case broken:
+			_ = list.call.end(inner, b.err)
+			err = w.resume(ctx, r, b.err)
+		default:
+			err = list.call.end(inner, err)
+		}
+		if err != nil && !r.stopped {
+			yield(nil, err)
+		}
+	}
+}
+
+// resume has the list asked for again after a stream that broke.
+func (w *walker[T]) resume(ctx context.Context, r *streamRun[T], broken *Error) error {
+	if r.fresh > cappedPage {
+		w.broken = 0
+	}
+	if w.broken++; w.broken >= w.retry.MaxAttempts {
+		return broken
+	}
+	w.goOn(r.n)
+	timer := time.NewTimer(w.retry.delay(w.broken))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return broken
+	}
+}
+
+// streamRun is one stream of a walk.
+type streamRun[T any] struct {
+	*walker[T]
+	list    *listReader[T]
+	yield   func(*T, error) bool
+	stopped bool // by the caller
+
+	n, fresh   int
+	head, last string
+	early      []string // the first IDs, should the list turn out not to be sorted
+
+	begun time.Time
+	away  time.Duration // that the caller took for the items
+}
+
+const (
+	// sampled is how many items share one look at the clock.
+	sampled = 32
+	// maxEarly bounds the pages that may come without the order that was asked for.
+	maxEarly = 10 * cappedPage
+)
+
+func (r *streamRun[T]) run() error {
+	r.begun = time.Now()
+	for {
+		item, err := r.list.next()
+		switch {
+		case err != nil:
+			return err
+		case item == nil:
+			return r.advance(r.head, r.n, r.fresh, r.list.rest.Total)
+		}
+		id := r.id(item)
+		if r.n == 0 && r.begins(id) {
+			return r.stepBack(r.seen.count)
+		}
+		isNew, err := r.add(id)
+		if err != nil {
+			return err
+		}
+		if isNew && !r.deliver(item) {
+			r.stopped, r.done = true, true
+			return nil
+		}
+	}
+}
+
+// begins notes the first item, and reports whether others before it have gone.
+func (r *streamRun[T]) begins(id string) (gap bool) {
+	r.head = id
+	if r.seen == nil {
+		r.seen, r.walker.head = &seenIDs{sorted: true, all: make(map[string]bool)}, id
+	}
+	return r.gap(id)
+}
+
+// add reports whether an item is new.
+func (r *streamRun[T]) add(id string) (bool, error) {
+	r.n++
+	if r.seen.sorted && r.n > 1 && id <= r.last {
+		if len(r.early) != r.seen.count {
+			return false, r.disordered()
+		}
+		r.seen.unsort(r.early)
+	}
+	r.last = id
+	if !r.seen.add(id) {
+		return false, nil
+	}
+	r.fresh++
+	r.step, r.barren = 0, 0
+	if len(r.early) < maxEarly && r.seen.count == len(r.early)+1 {
+		r.early = append(r.early, id)
+	}
+	return true, nil
+}
+
+// deliver yields an item. Now and then it looks whether the caller keeps up.
+func (r *streamRun[T]) deliver(item *T) bool {
+	s := r.list.call.answer.stream
+	if s == nil || r.fresh%sampled != 0 {
+		return r.yield(item, nil)
+	}
+	start := time.Now()
+	again := r.yield(item, nil)
+	now := time.Now()
+	r.away += sampled * now.Sub(start)
+	if r.away > now.Sub(r.begun)/2 {
+		s.readAhead()
+	}
+	return again
+}
+
+// seenIDs are the items that a walk has yielded. In a list sorted by ID, only the last ID
+// is kept.
+type seenIDs struct {
+	sorted bool
+	last   string
+	all    map[string]bool
+	count  int
+}
+
+func (s *seenIDs) has(id string) bool {
+	if s.sorted {
+		return s.count > 0 && id <= s.last
+	}
+	return s.all[id]
+}
+
+// unsort takes the list for one that is not sorted, of which so far these IDs came.
+func (s *seenIDs) unsort(ids []string) {
+	s.sorted = false
+	for _, id := range ids {
+		s.all[id] = true
+	}
+}
+
+// add reports whether the ID is new.
+func (s *seenIDs) add(id string) bool {
+	if s.has(id) {
+		return false
+	}
+	s.count++
+	if s.sorted {
+		s.last = id
+	} else {
+		s.all[id] = true
+	}
+	return true
 }

@@ -22,7 +22,7 @@ func TestAllTakesOneCall(t *testing.T) {
 	c := adminClient(t, srv)
 	for range 2 { // an iterator can be ranged over again
 		n := 0
-		for user, err := range c.Users.All(t.Context(), ListOptions{}) {
+		for user, err := range c.Users.All(t.Context(), UserListOptions{}) {
 			require.NoError(t, err)
 			require.NotEmpty(t, user.Username)
 			n++
@@ -30,7 +30,7 @@ func TestAllTakesOneCall(t *testing.T) {
 		assert.Equal(t, 5002, n)
 	}
 	assert.Equal(t, 2, srv.Count("users.list"))
-	for range c.Users.All(t.Context(), ListOptions{}) {
+	for range c.Users.All(t.Context(), UserListOptions{}) {
 		break
 	}
 	assert.Equal(t, 3, srv.Count("users.list"))
@@ -60,7 +60,7 @@ func TestAllGoesByPages(t *testing.T) {
 			addPeople(t, srv, people(500))
 			c := adminClient(t, srv)
 			var names []string
-			for user, err := range c.Users.All(t.Context(), ListOptions{PageOptions: PageOptions{Count: tc.count}}) {
+			for user, err := range c.Users.All(t.Context(), UserListOptions{Count: tc.count}) {
 				require.NoError(t, err)
 				names = append(names, user.Username)
 			}
@@ -77,9 +77,9 @@ func TestAllGoesByPages(t *testing.T) {
 func TestWalkWhileTheListChanges(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(200) {
-		var opts PageOptions
+		var opts pageOptions
 		if seed%2 == 0 {
-			opts.Sort = []SortKey{SortByID} // the items are their ids
+			opts.sort = []string{SortByID} // the items are their ids
 		}
 		random := rand.New(rand.NewPCG(seed, 3))
 		var list []string
@@ -87,7 +87,7 @@ func TestWalkWhileTheListChanges(t *testing.T) {
 			list = append(list, fmt.Sprintf("%05d-stays", i*100))
 		}
 		next := 1
-		fetch := func(_ context.Context, o PageOptions) (*Page[string], error) {
+		fetch := func(_ context.Context, o pageOptions) (*Page[string], error) {
 			for range random.IntN(40) {
 				if at := random.IntN(len(list)); random.IntN(2) == 0 && len(list[at]) == len("00000-new") {
 					list = slices.Delete(list, at, at+1)
@@ -99,15 +99,15 @@ func TestWalkWhileTheListChanges(t *testing.T) {
 				}
 				next++
 			}
-			count := min(o.Count, 50)
-			if o.Everything {
+			count := min(o.count, 50)
+			if o.everything {
 				count = 20
 			}
-			from := min(o.Offset, len(list))
-			return &Page[string]{Items: slices.Clone(list[from:min(from+count, len(list))]), Offset: o.Offset, Total: len(list)}, nil
+			from := min(o.offset, len(list))
+			return &Page[string]{Items: slices.Clone(list[from:min(from+count, len(list))]), Offset: o.offset, Total: len(list)}, nil
 		}
 		seen := map[string]int{}
-		for item, err := range walk(t.Context(), "list", opts, func(s *string) string { return *s }, fetch) {
+		for item, err := range (listing[string]{op: "list", id: func(s *string) string { return *s }, page: fetch}).all(t.Context(), opts) {
 			require.NoError(t, err)
 			seen[*item]++
 		}
@@ -123,39 +123,39 @@ func TestWalkWhileTheListChanges(t *testing.T) {
 
 func TestWalkEnds(t *testing.T) {
 	t.Parallel()
-	page := func(total int, items ...string) func(context.Context, PageOptions) (*Page[string], error) {
-		return func(_ context.Context, o PageOptions) (*Page[string], error) {
-			return &Page[string]{Items: items, Offset: o.Offset, Total: total}, nil
+	page := func(total int, items ...string) func(context.Context, pageOptions) (*Page[string], error) {
+		return func(_ context.Context, o pageOptions) (*Page[string], error) {
+			return &Page[string]{Items: items, Offset: o.offset, Total: total}, nil
 		}
 	}
 	for name, tc := range map[string]struct {
-		fetch func(context.Context, PageOptions) (*Page[string], error)
+		fetch func(context.Context, pageOptions) (*Page[string], error)
 		items int
 		class error
-		opts  PageOptions
+		opts  pageOptions
 	}{
-		"the same page for ever":   {page(1000, "a", "b", "c"), 3, ErrBadAnswer, PageOptions{}},
-		"nothing, though there is": {page(1000), 0, ErrBadAnswer, PageOptions{}},
-		"empty":                    {page(0), 0, nil, PageOptions{}},
-		"count ignored":            {page(3, "a", "b", "c"), 3, nil, PageOptions{}},
-		"total too small":          {page(1, "a", "b", "c"), 3, nil, PageOptions{}},
-		"another order, at first":  {page(3, "c", "a", "b"), 3, nil, PageOptions{Sort: []SortKey{SortByID}}},
-		"another order, later on": {func(_ context.Context, o PageOptions) (*Page[string], error) {
-			if o.Everything {
+		"the same page for ever":   {page(1000, "a", "b", "c"), 3, ErrBadAnswer, pageOptions{}},
+		"nothing, though there is": {page(1000), 0, ErrBadAnswer, pageOptions{}},
+		"empty":                    {page(0), 0, nil, pageOptions{}},
+		"count ignored":            {page(3, "a", "b", "c"), 3, nil, pageOptions{}},
+		"total too small":          {page(1, "a", "b", "c"), 3, nil, pageOptions{}},
+		"another order, at first":  {page(3, "c", "a", "b"), 3, nil, pageOptions{sort: []string{SortByID}}},
+		"another order, later on": {func(_ context.Context, o pageOptions) (*Page[string], error) {
+			if o.everything {
 				return &Page[string]{Items: []string{"a", "b"}, Total: 9}, nil
 			}
-			return &Page[string]{Items: []string{"b", "d", "c"}, Offset: o.Offset, Total: 9}, nil
-		}, 2, ErrBadAnswer, PageOptions{Sort: []SortKey{SortByID}}},
-		"an error": {func(context.Context, PageOptions) (*Page[string], error) { return nil, ErrForbidden }, 0, ErrForbidden, PageOptions{}},
+			return &Page[string]{Items: []string{"b", "d", "c"}, Offset: o.offset, Total: 9}, nil
+		}, 2, ErrBadAnswer, pageOptions{sort: []string{SortByID}}},
+		"an error": {func(context.Context, pageOptions) (*Page[string], error) { return nil, ErrForbidden }, 0, ErrForbidden, pageOptions{}},
 	} {
 		n, calls := 0, 0
-		counted := func(ctx context.Context, o PageOptions) (*Page[string], error) {
+		counted := func(ctx context.Context, o pageOptions) (*Page[string], error) {
 			calls++
 			require.Less(t, calls, 10, name)
 			return tc.fetch(ctx, o)
 		}
 		var last error
-		for _, err := range walk(t.Context(), "list", tc.opts, func(s *string) string { return *s }, counted) {
+		for _, err := range (listing[string]{op: "list", id: func(s *string) string { return *s }, page: counted}).all(t.Context(), tc.opts) {
 			if last = err; err == nil {
 				n++
 			}
@@ -167,14 +167,13 @@ func TestWalkEnds(t *testing.T) {
 
 func TestSort(t *testing.T) {
 	t.Parallel()
-	for want, keys := range map[string][]SortKey{
+	for want, keys := range map[string][]string{
 		`{"name":1}`:                 {SortByName},
 		`{"createdAt":-1}`:           {"-createdAt"},
-		`{"active":-1,"username":1}`: {SortByActive.Desc(), SortByUsername},
+		`{"active":-1,"username":1}`: {"-" + SortByActive, SortByUsername},
 		`{"emails.address":1}`:       {SortByEmail},
 		`{"a\"b":1}`:                 {`a"b`},
 	} {
 		assert.Equal(t, want, sortJSON(keys))
 	}
-	assert.Equal(t, SortKey("-name"), SortByName.Desc().Desc())
 }

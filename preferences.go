@@ -106,7 +106,7 @@ type Preferences struct {
 	RoomsListExhibitionMode     *string `json:"roomsListExhibitionMode,omitzero"`     // see SidebarGroupByType and SidebarSortBy
 	RoomCounterSidebar          *bool   `json:"roomCounterSidebar,omitzero"`          // see SidebarShowUnread
 
-	// Extra holds what this version of the package does not know. It is set like the
+	// Extra holds members that this version of the package does not know. It is set like the
 	// others.
 	Extra map[string]any `json:",embed,inline"`
 }
@@ -177,7 +177,7 @@ type DontAskAgain struct {
 	Action string `json:"action"`
 	Label  string `json:"label"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
@@ -186,7 +186,7 @@ type FeaturePreview struct {
 	Name  string `json:"name"`
 	Value bool   `json:"value"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
@@ -212,55 +212,57 @@ func (f *FeaturePreviews) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return json.Unmarshal(list, (*[]FeaturePreview)(f), dec.Options())
 }
 
-// Get returns the preferences that the caller has set, without the server's defaults
-// for the rest: [MeService.Get] tells all that are in force.
+// Get returns the preferences that the caller has set, without the server's defaults for
+// the others. [MeService.Get] returns all that are in force.
 //
-// GET /api/v1/users.getPreferences. No permission. Errors: [ErrNotFound] for an account
-// that has no settings at all, as one that never logged in to the web client may.
-func (s *PreferencesService) Get(ctx context.Context, opts ...CallOption) (*Preferences, error) {
-	return do[*Preferences](ctx, s.client, get("users.getPreferences").yields("preferences"), nil, nil, opts)
+//   - GET /api/v1/users.getPreferences.
+//   - Permission: none.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrNotFound] for an account without any settings, such as one that never
+//     logged in to the web client.
+//   - In all server versions.
+func (s *PreferencesService) Get(ctx context.Context, callOpts ...CallOption) (*Preferences, error) {
+	return do[*Preferences](ctx, s.client, get("users.getPreferences").yields("preferences"), callOpts)
 }
 
-// Set sets preferences of the caller and returns all that are set now. What is nil
-// stays, so give it what is to change, rather than all that Get returned, among which
-// can be one that servers tell but refuse to set.
+// Set sets preferences of the caller and returns all that are set now. Nil fields are left
+// unchanged. Set only what is to change, rather than what Get returned: servers refuse
+// to set some preferences that they report.
 //
-// POST /api/v1/users.setPreferences. No permission. A lost answer is repeated. Errors:
-// [ErrInvalid] for a preference that this server does not know, which sinks the others
-// of the request too, and with the code invalid-idle-time-limit-value for an
-// IdleTimeLimit below 60.
-func (s *PreferencesService) Set(ctx context.Context, p Preferences, opts ...CallOption) (*Preferences, error) {
-	return s.set(ctx, post("users.setPreferences"), preferencesBody{Data: p}, opts)
+//   - POST /api/v1/users.setPreferences.
+//   - Permission: none.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrInvalid] for a preference that the server does not know, which rejects
+//     the whole request, and with [CodeInvalidIdleTimeLimit] for an IdleTimeLimit below 60.
+//   - In all server versions.
+func (s *PreferencesService) Set(ctx context.Context, p Preferences, callOpts ...CallOption) (*Preferences, error) {
+	return s.SetFor(ctx, Self(), p, callOpts...)
 }
 
-// SetFor sets preferences of another user, as [PreferencesService.Set] does.
+// SetFor sets preferences of a user, as [PreferencesService.Set] does.
 //
-// POST /api/v1/users.setPreferences. It needs the permission edit-other-user-info. A
-// lost answer is repeated. Errors: as Set, and [ErrNotFound], [ErrForbidden].
-func (s *PreferencesService) SetFor(ctx context.Context, userID string, p Preferences, opts ...CallOption) (*Preferences, error) {
-	e := post("users.setPreferences").require(userID != "", "userId", "must not be empty")
-	return s.set(ctx, e, preferencesBody{UserID: userID, Data: p}, opts)
-}
-
-func (s *PreferencesService) set(ctx context.Context, e endpoint, body preferencesBody, opts []CallOption) (*Preferences, error) {
-	p := body.Data
-	e = e.repeatable().yields("user").
+//   - POST /api/v1/users.setPreferences.
+//   - Permission: edit-other-user-info for other users.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: as for [PreferencesService.Set]; [ErrNotFound], [ErrForbidden].
+//   - In all server versions.
+func (s *PreferencesService) SetFor(ctx context.Context, ref UserRef, p Preferences, callOpts ...CallOption) (*Preferences, error) {
+	e := post("users.setPreferences").retried().yields("user").ofSelfOr(ref, refID).
+		json(struct {
+			Data Preferences `json:"data"`
+		}{p}).
 		require(!reflect.ValueOf(p).IsZero(), "preferences", "must not be empty").
-		require(p.IdleTimeLimit == nil || *p.IdleTimeLimit >= 0, "idleTimeLimit", "must not be negative")
-	user, err := do[userOfPreferences](ctx, s.client, e, nil, body, opts)
+		require(p.IdleTimeLimit == nil || *p.IdleTimeLimit >= 0, "IdleTimeLimit", "must not be negative")
+	user, err := do[struct {
+		Settings struct {
+			Preferences Preferences `json:"preferences"`
+		} `json:"settings"`
+	}](ctx, s.client, e, callOpts)
 	if err != nil {
 		return nil, err
 	}
 	return &user.Settings.Preferences, nil
-}
-
-type preferencesBody struct {
-	UserID string      `json:"userId,omitzero"`
-	Data   Preferences `json:"data"`
-}
-
-type userOfPreferences struct {
-	Settings struct {
-		Preferences Preferences `json:"preferences"`
-	} `json:"settings"`
 }

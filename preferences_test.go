@@ -26,10 +26,10 @@ func preferencesWire() []wireRow {
 			return c.Preferences.Set(ctx, Preferences{UseEmojis: new(false), IdleTimeLimit: new(600), Highlights: []string{}})
 		}, areStored},
 		{"users.setPreferences", "set-for", func(ctx context.Context, c *Client) (any, error) {
-			return c.Preferences.SetFor(ctx, "h7WgZbN4cExtFqRm9", Preferences{Language: new("de")})
+			return c.Preferences.SetFor(ctx, ByID("h7WgZbN4cExtFqRm9"), Preferences{Language: new("de")})
 		}, areStored},
 		{"users.setPreferences", "set-all-options", func(ctx context.Context, c *Client) (any, error) {
-			return c.Preferences.SetFor(ctx, "h7WgZbN4cExtFqRm9", everyPreference())
+			return c.Preferences.SetFor(ctx, ByID("h7WgZbN4cExtFqRm9"), everyPreference())
 		}, areStored},
 	}
 }
@@ -75,22 +75,22 @@ func preferencesLossless() []losslessRow {
 	}
 }
 
-func TestPreferencesRefuse(t *testing.T) {
+func TestPreferencesRejectBadInput(t *testing.T) {
 	t.Parallel()
 	set := func(p Preferences) func(context.Context, *Client) error {
 		return func(ctx context.Context, c *Client) error { _, err := c.Preferences.Set(ctx, p); return err }
 	}
-	testRefused(t, []refusedRow{
+	testRejected(t, []rejectedRow{
 		{"set nothing", "preferences", set(Preferences{})},
-		{"set a negative limit", "idleTimeLimit", set(Preferences{IdleTimeLimit: new(-1)})},
+		{"set a negative limit", "IdleTimeLimit", set(Preferences{IdleTimeLimit: new(-1)})},
 		{"set for nobody", "userId", func(ctx context.Context, c *Client) error {
-			_, err := c.Preferences.SetFor(ctx, "", Preferences{Language: new("de")})
+			_, err := c.Preferences.SetFor(ctx, ByID(""), Preferences{Language: new("de")})
 			return err
 		}},
 	})
 }
 
-func TestPreferencesNeverSet(t *testing.T) {
+func TestNoPreferences(t *testing.T) {
 	t.Parallel()
 	client := answering(t, func(int) *http.Response { return readAnswer(t, "users.getPreferences", "not-set").response() })
 	_, err := client.Preferences.Get(t.Context())

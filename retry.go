@@ -4,96 +4,168 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"time"
-
-	"github.com/hashicorp/go-retryablehttp"
 )
 
-// RetryPolicy says how attempts that failed are repeated.
+// RetryPolicy says how often and after which delays failed attempts are repeated.
 //
-// What is repeated depends on the endpoint, never on the HTTP method alone:
+// Whether an attempt is repeated depends on the endpoint, not only on the HTTP method:
 //
-//	what happened                               idempotent call   other call
-//	the request never left                      repeated          repeated
-//	429, the server refused before it did it    repeated          repeated
-//	connection broken, attempt timed out        repeated          ErrOutcomeUnknown
-//	502, 503, 504                               repeated          ErrOutcomeUnknown
-//	500 and any other above, but 501 and 505    returned          ErrOutcomeUnknown
-//	any other answer                            returned          returned
+//	what happened                                idempotent call   other call
+//	the request never left                       retried           retried
+//	429: the server refused before it acted      retried           retried
+//	connection lost, attempt timed out           retried           ErrOutcomeUnknown
+//	502, 503, 504                                retried           ErrOutcomeUnknown
+//	500 and all others above, except 501 and 505 returned          ErrOutcomeUnknown
+//	redirect                                     returned          ErrOutcomeUnknown
+//	any other answer                             returned          returned
 //
-// A write that ends with a failure of the server, 500 included, or without an answer is
-// ErrOutcomeUnknown also when it was repeated, and so is one that is refused after an
-// attempt that may have had its effect. The doc comment of a method says whether its
-// call is repeated.
+// A write that ends without an answer, with a redirect or with a server failure is
+// [ErrOutcomeUnknown] even if it is idempotent, and so is one that is refused after an
+// attempt that may have taken effect. A 429 is retried for as long as the context and
+// [WithMaxWait] allow. The doc comment of a method says whether its call is retried if
+// the response is lost.
 type RetryPolicy struct {
-	MaxAttempts int           // in all, not counting those that the rate limit refused
-	MinWait     time.Duration // before the second attempt; it doubles from then on
-	MaxWait     time.Duration // the longest pause between two attempts
+	// MaxAttempts counts all attempts but those that the rate limit refused. It must be
+	// at least 1.
+	MaxAttempts int
+	// BaseDelay is the shortest pause between two attempts; 0 is 500 ms.
+	BaseDelay time.Duration
+	// MaxDelay is the longest pause; 0 is 30 s. From the first pause, which is at most
+	// twice BaseDelay, to this one the upper bound doubles. The pause is random in
+	// between. A Retry-After header of the server can ask for a longer one.
+	MaxDelay time.Duration
 }
 
-// maxRefusals bounds the 429s of one call, for a server that never stops.
-const maxRefusals = 12
+const (
+	defaultBaseDelay = 500 * time.Millisecond
+	defaultMaxDelay  = 30 * time.Second
+)
 
-// newRetryClient is the one place that configures go-retryablehttp. The zero values
-// matter: no logger of its own, and no timeout, which would count the pauses of the
-// rate gate.
-func newRetryClient(p RetryPolicy, rt http.RoundTripper) *retryablehttp.Client {
-	return &retryablehttp.Client{
-		HTTPClient: &http.Client{
-			Transport:     rt,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		RetryWaitMin: p.MinWait,
-		RetryWaitMax: p.MaxWait,
-		RetryMax:     p.MaxAttempts + maxRefusals,
-		CheckRetry:   p.check,
-		Backoff:      backoff,
-		ErrorHandler: keepLastAnswer,
+// delay is the pause after the given number of failures.
+func (p RetryPolicy) delay(failures int) time.Duration {
+	upper := p.BaseDelay
+	for range min(failures, 32) {
+		if upper >= p.MaxDelay/2 {
+			upper = p.MaxDelay
+			break
+		}
+		upper *= 2
 	}
+	return p.BaseDelay + rand.N(upper-p.BaseDelay+1) //nolint:gosec // jitter is no secret
 }
 
-// check decides whether another attempt is made.
-func (p RetryPolicy) check(ctx context.Context, res *http.Response, err error) (bool, error) {
-	c := callFrom(ctx)
-	if err != nil && c.write && !neverSent(err) || res != nil && leavesDoubt(res.StatusCode) && c.write {
-		c.unknown = true
-	}
+// outcome is what one attempt came to.
+type outcome struct {
+	status int // 0 without an answer
+	err    error
+}
+
+// tally is what the attempts of a call came to so far.
+type tally struct {
+	attempts int  // sent
+	failures int  // of the present exchange, without a usable answer
+	refusals int  // 429s
+	unknown  bool // an attempt may have taken effect
+}
+
+// record adds an outcome.
+func (t *tally) record(e endpoint, o outcome) {
 	switch {
-	case err == nil && res.StatusCode != http.StatusTooManyRequests && !gatewayFailed(res.StatusCode):
-		return false, nil // an answer to keep, even if ctx ended in the same moment
-	case ctx.Err() != nil:
-		return false, ended(ctx)
-	case err != nil:
-		if isNotSent(err) || errors.Is(err, errTooLarge) {
-			return false, err
+	case o.err != nil && isNotSent(o.err):
+		return
+	case o.err != nil:
+		t.failures++
+		t.unknown = t.unknown || e.write && !neverSent(o.err)
+	case o.status == http.StatusTooManyRequests:
+		t.refusals++
+	default:
+		if gatewayFailed(o.status) {
+			t.failures++
 		}
-		c.failures++
-		return c.failures < p.MaxAttempts && (c.idempotent || neverSent(err)), err
-	case res.StatusCode == http.StatusTooManyRequests:
-		c.refusals++
-		if err := c.mayWait(ctx); err != nil {
-			return false, nil //nolint:nilerr // the answer itself says how long to wait
-		}
-		if c.hidden && c.client.config.waitHook != nil {
-			c.client.config.waitHook(ctx, c.op, c.refusedFor)
-		}
-		return c.refusals < maxRefusals, nil
+		t.unknown = t.unknown || e.write && leavesDoubt(o.status, e.redirects)
 	}
-	c.failures++
-	return c.failures < p.MaxAttempts && c.idempotent, nil
 }
 
-// leavesDoubt tells of a status that leaves open what the server did. Proxies have
-// statuses of their own above 505, such as 524 for an answer that took too long.
-func leavesDoubt(status int) bool {
+// again reports whether another attempt is to follow the recorded outcome.
+func (p RetryPolicy) again(o outcome, e endpoint, t tally) bool {
+	switch {
+	case o.err != nil && (isNotSent(o.err) || errors.Is(o.err, errTooLarge)):
+		return false
+	case o.err != nil:
+		return t.failures < p.MaxAttempts && (e.idempotent || neverSent(o.err))
+	case o.status == http.StatusTooManyRequests:
+		return true
+	}
+	return gatewayFailed(o.status) && e.idempotent && t.failures < p.MaxAttempts
+}
+
+// prepareLoop sets up go-retryablehttp. The zero values matter: no logger of its own,
+// and no timeout, which would count the pauses of the rate gate.
+func (c *call) prepareLoop() {
+	c.http.Transport = c
+	c.http.CheckRedirect = neverRedirect
+	c.loop.HTTPClient = &c.http
+	c.loop.RetryMax = math.MaxInt
+	c.loop.CheckRetry = c.checkRetry
+	c.loop.Backoff = noBackoff
+	c.loop.ErrorHandler = keepLastAnswer
+}
+
+func neverRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// noBackoff leaves the pause to the layer that makes all pauses; see [call.paced].
+func noBackoff(time.Duration, time.Duration, int, *http.Response) time.Duration { return 0 }
+
+// keepLastAnswer gives the last answer to the caller as it is.
+func keepLastAnswer(res *http.Response, err error, _ int) (*http.Response, error) {
+	if err != nil && res != nil {
+		_ = res.Body.Close()
+		return nil, err
+	}
+	return res, err
+}
+
+// checkRetry implements [retryablehttp.CheckRetry].
+func (c *call) checkRetry(ctx context.Context, _ *http.Response, err error) (bool, error) {
+	o := outcome{status: c.answer.status, err: err}
+	c.tally.record(c.endpoint, o)
+	if ctx.Err() != nil && err != nil && !isNotSent(err) {
+		return false, ended(ctx)
+	}
+	policy := c.client.config.retry
+	if !policy.again(o, c.endpoint, c.tally) {
+		return false, err
+	}
+	if err == nil && o.status == http.StatusTooManyRequests { // the gate, or the wait of the hidden limiter, holds the next attempt back
+		return true, nil
+	}
+	c.pacing.backoff = policy.delay(c.tally.failures)
+	if asked := retryAfter(c.answer.header, c.answer.at); err == nil && asked > c.pacing.backoff {
+		if left := c.waitLeft(); left < 0 || !mayWait(ctx, asked, left) {
+			return false, nil
+		}
+		c.pacing.backoff = asked
+	}
+	return true, nil
+}
+
+// leavesDoubt reports whether the server may have acted although it answered with this
+// status. Proxies have statuses of their own above 505, such as 524 for an answer that
+// took too long.
+func leavesDoubt(status int, redirects bool) bool {
+	if status >= 300 && status < 400 {
+		return !redirects
+	}
 	return status >= http.StatusInternalServerError &&
 		status != http.StatusNotImplemented && status != http.StatusHTTPVersionNotSupported
 }
 
-// gatewayFailed tells of a status that is worth another attempt.
+// gatewayFailed reports a status that is worth another attempt.
 func gatewayFailed(status int) bool {
 	switch status {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -114,53 +186,17 @@ func neverSent(err error) bool {
 	return ok && (op.Op == "dial" || op.Op == "proxyconnect") || isNotSent(err)
 }
 
-// isNotSent reports a failure of our own: the gate's, or of the credentials.
+// isNotSent reports a failure of our own: of the gate, or of the credentials.
 func isNotSent(err error) bool {
 	_, ok := errors.AsType[*notSentError](err)
 	return ok
 }
 
-// mayWait refuses a pause that is longer than the call may wait. A refusal of the
-// route limiter is the gate's to judge.
-func (c *call) mayWait(ctx context.Context) error {
-	if !c.hidden {
-		return nil
-	}
-	return mayWait(ctx, c.refusedFor, c.maxWait)
-}
-
 // mayWait reports a wait that is longer than limit, if there is one, or than ctx lasts.
-func mayWait(ctx context.Context, wait, limit time.Duration) error {
+func mayWait(ctx context.Context, wait, limit time.Duration) bool {
 	if limit > 0 && wait > limit {
-		return &RateLimitError{Wait: wait}
+		return false
 	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
-		return &RateLimitError{Wait: wait}
-	}
-	return nil
-}
-
-// backoff is the pause before the next attempt. After a 429 of the route limiter it
-// is none: the gate holds the attempt back for as long as it takes.
-func backoff(minWait, maxWait time.Duration, attempt int, res *http.Response) time.Duration {
-	if res != nil && res.StatusCode == http.StatusTooManyRequests {
-		if c := callFrom(res.Request.Context()); c.hidden {
-			return c.refusedFor
-		}
-		return 0
-	}
-	wait := min(minWait<<min(attempt, 20), maxWait)
-	if wait <= 0 {
-		return 0
-	}
-	return wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter is no secret
-}
-
-// keepLastAnswer gives the last answer to the caller as it is.
-func keepLastAnswer(res *http.Response, err error, _ int) (*http.Response, error) {
-	if err != nil && res != nil {
-		_ = res.Body.Close()
-		return nil, err
-	}
-	return res, err
+	deadline, ok := ctx.Deadline()
+	return !ok || time.Until(deadline) >= wait
 }

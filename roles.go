@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// RolesService manages roles and who holds them. To give a user a whole list of roles,
-// see [UsersService.SetRoles].
+// RolesService manages roles and who holds them. [UsersService.SetRoles] sets all roles of
+// a user at once.
 type RolesService service
 
 // Role is a role.
 type Role struct {
-	ID                 string    `json:"_id"` // of a built-in role its name
+	ID                 string    `json:"_id"` // the name, for a built-in role
 	Name               string    `json:"name"`
 	Description        string    `json:"description"`
 	Scope              RoleScope `json:"scope"`
-	Protected          bool      `json:"protected"`    // built in: it cannot be deleted
-	MandatoryTwoFactor bool      `json:"mandatory2fa"` // its holders must have a second factor
+	Protected          bool      `json:"protected"`    // built in; it cannot be deleted
+	MandatoryTwoFactor bool      `json:"mandatory2fa"` // whether its holders must have a second factor
 	UpdatedAt          Time      `json:"_updatedAt,omitzero"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// RoleScope says where a role counts.
+// RoleScope says where a role applies.
 type RoleScope string
 
 // The scopes of roles.
@@ -36,40 +36,32 @@ const (
 
 func (s RoleScope) known() bool { return s == RoleScopeUsers || s == RoleScopeSubscriptions }
 
-// RoleUsersOptions choose a part of the users who hold a role.
+// RoleUsersOptions select users who hold a role. They are sorted by username.
 type RoleUsersOptions struct {
-	// Offset, Count and Everything are those of [PageOptions]. The order is that of the
-	// usernames.
-	Offset     int
-	Count      int
-	Everything bool
-	// RoomID asks for those who hold the role in this room, for a role of scope
-	// [RoleScopeSubscriptions]. It needs the permission view-other-user-channels too.
+	Offset     int  // number of users to skip
+	Count      int  // users per page; 0 is the server's default, 50; servers cap it at 100
+	Everything bool // all users from Offset on in one answer, if the server allows that
+	// RoomID selects those who hold the role in this room, for a role of scope
+	// [RoleScopeSubscriptions]. It also needs the permission view-other-user-channels.
 	RoomID string
 }
 
-func (o RoleUsersOptions) page() PageOptions {
-	return PageOptions{Offset: o.Offset, Count: o.Count, Everything: o.Everything}
+func (o RoleUsersOptions) page() pageOptions {
+	return pageOptions{offset: o.Offset, count: o.Count, everything: o.Everything}
 }
 
-// RoleOptions are further choices for giving and taking a role.
-type RoleOptions struct {
-	// RoomID is the room to hold the role in, for one of scope [RoleScopeSubscriptions].
-	RoomID string
-}
-
-// RoleCreate is a role to make.
-type RoleCreate struct {
+// RoleCreateOptions describe a new role.
+type RoleCreateOptions struct {
 	Name               string    `json:"name"`
 	Description        *string   `json:"description,omitzero"`
 	Scope              RoleScope `json:"scope,omitzero"` // by default everywhere
 	MandatoryTwoFactor *bool     `json:"mandatory2fa,omitzero"`
 }
 
-// RoleUpdate is a change of a role. What is nil or empty stays.
-type RoleUpdate struct {
-	ID                 string    `json:"roleId"`
-	Name               string    `json:"name"` // needed, also when it stays
+// RoleUpdateOptions say what to change about a role. Nil and empty fields are left
+// unchanged, except Name, which is required.
+type RoleUpdateOptions struct {
+	Name               string    `json:"name"`
 	Description        *string   `json:"description,omitzero"`
 	Scope              RoleScope `json:"scope,omitzero"`
 	MandatoryTwoFactor *bool     `json:"mandatory2fa,omitzero"`
@@ -80,102 +72,160 @@ type RoleChanges struct {
 	Updated []Role `json:"update"`
 	Removed []Role `json:"remove"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
-}
-
-// roleUsers is a page of the users of a role, which does not say where it begins.
-type roleUsers struct {
-	Users items[User] `json:"users"`
-	Total int         `json:"total"`
 }
 
 // List returns all roles.
 //
-// GET /api/v1/roles.list. No permission.
-func (s *RolesService) List(ctx context.Context, opts ...CallOption) ([]Role, error) {
-	return do[[]Role](ctx, s.client, get("roles.list").since("0.70.0").yields("roles"), nil, nil, opts)
+//   - GET /api/v1/roles.list.
+//   - Permission: none.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrUnauthorized].
+//   - Since server 0.70.0.
+func (s *RolesService) List(ctx context.Context, callOpts ...CallOption) ([]Role, error) {
+	return do[items[Role]](ctx, s.client, get("roles.list").since("0.70.0").yields("roles"), callOpts)
 }
 
-// Users returns a page of the users who hold a role, which is named by its id; servers
-// before 8.0 take its name as well.
+// Users returns a page of the users who hold a role, given by its ID. Servers before 8.0
+// take its name as well. Some documentation calls the endpoint users.getUsersOfRole, which
+// never existed.
 //
-// GET /api/v1/roles.getUsersInRole; users.getUsersOfRole, as some documentation calls
-// it, never existed. It needs the permission access-permissions. Errors: [ErrNotFound]
-// for an unknown role, [ErrForbidden].
-func (s *RolesService) Users(ctx context.Context, role string, in RoleUsersOptions, opts ...CallOption) (*Page[User], error) {
-	e := in.page().check(get("roles.getUsersInRole").since("1.3.0").require(role != "", "role", "must not be empty"))
-	list, err := do[roleUsers](ctx, s.client, e, in.page().addTo(query("role", role, "roomId", in.RoomID)), nil, opts)
+//   - GET /api/v1/roles.getUsersInRole.
+//   - Permission: access-permissions.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrNotFound] for an unknown role, [ErrForbidden].
+//   - Since server 1.3.0.
+func (s *RolesService) Users(ctx context.Context, roleID string, opts RoleUsersOptions, callOpts ...CallOption) (*Page[User], error) {
+	e := get("roles.getUsersInRole").since("1.3.0").page(opts.page()).
+		with("role", roleID).with("roomId", opts.RoomID).
+		require(roleID != "", "roleID", "must not be empty")
+	list, err := do[struct {
+		Users items[User] `json:"users"`
+		Total int         `json:"total"` // the answer has no offset
+	}](ctx, s.client, e, callOpts)
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(e, "users", list.Users, in.Offset, list.Total)
+	return pageOf(e, "users", list.Users, opts.Offset, list.Total)
 }
 
-// AllUsers goes through all users who hold a role, as [RolesService.Users] names them.
-// An error ends it.
-func (s *RolesService) AllUsers(ctx context.Context, role string, in RoleUsersOptions, opts ...CallOption) iter.Seq2[*User, error] {
-	return walk(ctx, "roles.getUsersInRole", in.page(), func(u *User) string { return u.ID },
-		func(ctx context.Context, page PageOptions) (*Page[User], error) {
-			return s.Users(ctx, role, RoleUsersOptions{
-				Offset: page.Offset, Count: page.Count, Everything: page.Everything, RoomID: in.RoomID,
-			}, opts...)
-		})
-}
-
-// UsersInPublicRoles returns the users who hold a role that everybody may know of, with
-// id, username and these roles alone.
+// AllUsers returns an iterator over the users who hold a role. It yields an error at most
+// once, as the last.
 //
-// GET /api/v1/roles.getUsersInPublicRoles, since server 7.10. No permission.
-func (s *RolesService) UsersInPublicRoles(ctx context.Context, opts ...CallOption) ([]User, error) {
-	e := get("roles.getUsersInPublicRoles").since("7.10.0").yields("users")
-	return do[[]User](ctx, s.client, e, nil, nil, opts)
+//   - GET /api/v1/roles.getUsersInRole, once if the server allows everything in one
+//     answer, otherwise once a page.
+//   - Permission: access-permissions.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: as for [RolesService.Users].
+//   - Since server 1.3.0.
+func (s *RolesService) AllUsers(ctx context.Context, roleID string, opts RoleUsersOptions, callOpts ...CallOption) iter.Seq2[*User, error] {
+	return listing[User]{op: "roles.getUsersInRole", id: userID, page: func(ctx context.Context, p pageOptions) (*Page[User], error) {
+		opts.Offset, opts.Count, opts.Everything = p.offset, p.count, p.everything
+		return s.Users(ctx, roleID, opts, callOpts...)
+	}}.all(ctx, opts.page())
 }
 
-// Add gives a role, named by its id, to a user.
+// UsersInPublicRoles returns the users who hold roles that everybody may know of, with
+// only their ID, username and these roles.
 //
-// POST /api/v1/roles.addUserToRole. It needs the permission access-permissions, and
-// assign-admin-role for the role admin. A lost answer is repeated: that the user has
-// the role by then is success. Errors: [ErrNotFound] for the role and the user,
-// [ErrTaken] with the code error-user-already-in-role, [ErrForbidden].
-//
-// A role of scope [RoleScopeSubscriptions] is given without a room too, which has little
-// effect; to give it twice is no error then.
-func (s *RolesService) Add(ctx context.Context, role, username string, o RoleOptions, opts ...CallOption) error {
-	body := roleUserBody{RoleID: role, Username: username, RoomID: o.RoomID}
-	err := exec(ctx, s.client, body.check(post("roles.addUserToRole").since("0.70.0").repeatable()), body, opts)
-	return unlessDoneBefore(err, "error-user-already-in-role")
+//   - GET /api/v1/roles.getUsersInPublicRoles.
+//   - Permission: none.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrEndpointUnknown].
+//   - Since server 7.10.0.
+func (s *RolesService) UsersInPublicRoles(ctx context.Context, callOpts ...CallOption) ([]User, error) {
+	return do[items[User]](ctx, s.client, get("roles.getUsersInPublicRoles").since("7.10.0").yields("users"), callOpts)
 }
 
-// Remove takes a role, named by its id, from a user, named in the exact spelling.
+// Add gives a role to a user. For a role of scope [RoleScopeSubscriptions] see
+// [RolesService.AddInRoom]: without a room it has little effect, and giving it twice is
+// no error.
 //
-// POST /api/v1/roles.removeUserFromRole. It needs the permission access-permissions. A
-// lost answer is repeated: that the user does not have the role by then is success.
-// Errors: [ErrNotFound] for the role, for the user, and with the code
-// error-user-not-in-role; [ErrForbidden], also with the code error-admin-required for
-// the last administrator.
-func (s *RolesService) Remove(ctx context.Context, role, username string, o RoleOptions, opts ...CallOption) error {
-	body := roleUserBody{RoleID: role, Username: username, RoomID: o.RoomID, Scope: o.RoomID}
-	err := exec(ctx, s.client, body.check(post("roles.removeUserFromRole").repeatable()), body, opts)
-	return unlessDoneBefore(err, "error-user-not-in-role")
+//   - POST /api/v1/roles.addUserToRole.
+//   - Permission: access-permissions, and assign-admin-role for the role admin.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost; that the user has the role by then is a success.
+//   - Errors: [ErrNotFound] for the role and the user; [ErrTaken] with
+//     [CodeUserAlreadyInRole]; [ErrForbidden].
+//   - Since server 0.70.0.
+func (s *RolesService) Add(ctx context.Context, roleID string, ref UserRef, callOpts ...CallOption) error {
+	return s.add(ctx, roleID, ref, roleUserBody{RoleID: roleID}, callOpts)
 }
 
-// roleUserBody names a role by id alone: servers before 8.0 take that too, and newer
+// AddInRoom gives a user a role of scope [RoleScopeSubscriptions] in a room, as
+// [RolesService.Add] does everywhere.
+//
+//   - POST /api/v1/roles.addUserToRole.
+//   - Permission: access-permissions.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost; that the user has the role by then is a success.
+//   - Errors: as for [RolesService.Add], and [ErrNotFound] for the room.
+//   - Since server 0.70.0.
+func (s *RolesService) AddInRoom(ctx context.Context, roleID string, ref UserRef, roomID string, callOpts ...CallOption) error {
+	return s.add(ctx, roleID, ref, inRoom(roleID, roomID), callOpts)
+}
+
+func (s *RolesService) add(ctx context.Context, roleID string, ref UserRef, body roleUserBody, callOpts []CallOption) error {
+	e := post("roles.addUserToRole").since("0.70.0").retried().of(ref, refUsername).json(body)
+	return unlessDoneBefore(exec(ctx, s.client, body.check(e, roleID), callOpts), CodeUserAlreadyInRole)
+}
+
+// Remove takes a role from a user. The username has to be in its exact spelling.
+//
+//   - POST /api/v1/roles.removeUserFromRole.
+//   - Permission: access-permissions.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost; that the user does not have the role by then is a
+//     success.
+//   - Errors: [ErrNotFound] for the role and the user, and with [CodeUserNotInRole];
+//     [ErrForbidden], with [CodeAdminRequired] for the last administrator.
+//   - In all server versions.
+func (s *RolesService) Remove(ctx context.Context, roleID string, ref UserRef, callOpts ...CallOption) error {
+	return s.remove(ctx, roleID, ref, roleUserBody{RoleID: roleID}, callOpts)
+}
+
+// RemoveInRoom takes a role that a user holds in a room, as [RolesService.Remove] does with
+// one that they hold everywhere.
+//
+//   - POST /api/v1/roles.removeUserFromRole.
+//   - Permission: access-permissions.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost; that the user does not have the role by then is a
+//     success.
+//   - Errors: as for [RolesService.Remove].
+//   - In all server versions.
+func (s *RolesService) RemoveInRoom(ctx context.Context, roleID string, ref UserRef, roomID string, callOpts ...CallOption) error {
+	return s.remove(ctx, roleID, ref, inRoom(roleID, roomID), callOpts)
+}
+
+func (s *RolesService) remove(ctx context.Context, roleID string, ref UserRef, body roleUserBody, callOpts []CallOption) error {
+	body.Scope = body.RoomID
+	e := post("roles.removeUserFromRole").retried().of(ref, refUsername).json(body)
+	return unlessDoneBefore(exec(ctx, s.client, body.check(e, roleID), callOpts), CodeUserNotInRole)
+}
+
+// roleUserBody refers to a role by ID alone: servers before 8.0 take that too, and newer
 // ones refuse roleName.
 type roleUserBody struct {
-	RoleID   string `json:"roleId"`
-	Username string `json:"username"`
-	RoomID   string `json:"roomId,omitzero"`
-	Scope    string `json:"scope,omitzero"` // the room once more: removing reads it from here
+	RoleID string  `json:"roleId"`
+	RoomID *string `json:"roomId,omitzero"`
+	Scope  *string `json:"scope,omitzero"` // the room once more: removing reads it from here
 }
 
-func (b roleUserBody) check(e endpoint) endpoint {
-	return e.require(b.RoleID != "", "role", "must not be empty").
-		require(b.Username != "", "username", "must not be empty")
+func inRoom(roleID, roomID string) roleUserBody { return roleUserBody{RoleID: roleID, RoomID: &roomID} }
+
+func (b roleUserBody) check(e endpoint, roleID string) endpoint {
+	return e.require(roleID != "", "roleID", "must not be empty").
+		require(b.RoomID == nil || *b.RoomID != "", "roomID", "must not be empty")
 }
 
-// unlessDoneBefore drops an error that says that there is nothing to do any more, when
-// an earlier attempt, whose answer was lost, may have done it.
+// unlessDoneBefore drops an error that says that nothing is left to do, if an earlier
+// attempt, whose response was lost, may have done it.
 func unlessDoneBefore(err error, code Code) error {
 	if errors.Is(err, code) && errors.Is(err, ErrOutcomeUnknown) {
 		return nil
@@ -183,52 +233,73 @@ func unlessDoneBefore(err error, code Code) error {
 	return err
 }
 
-// Create makes a role.
+// Create creates a role. It needs the Enterprise edition.
 //
-// POST /api/v1/roles.create, of the Enterprise edition. It needs the permission
-// access-permissions. A lost answer is not repeated. Errors: [ErrForbidden], also
-// without a licence; [ErrTaken] for the name.
-func (s *RolesService) Create(ctx context.Context, in RoleCreate, opts ...CallOption) (*Role, error) {
-	e := post("roles.create").since("0.70.0").yields("role").
-		require(in.Name != "", "name", "must not be empty").
-		require(in.Scope == "" || in.Scope.known(), "scope", "must be Users or Subscriptions")
-	return do[*Role](ctx, s.client, e, nil, in, opts)
+//   - POST /api/v1/roles.create.
+//   - Permission: access-permissions.
+//   - Second factor: not asked for.
+//   - Not retried if the response is lost.
+//   - Errors: [ErrForbidden], also without a licence; [ErrTaken] for the name.
+//   - Since server 0.70.0.
+func (s *RolesService) Create(ctx context.Context, opts RoleCreateOptions, callOpts ...CallOption) (*Role, error) {
+	e := post("roles.create").since("0.70.0").yields("role").json(opts).
+		require(opts.Name != "", "Name", "must not be empty").
+		require(opts.Scope == "" || opts.Scope.known(), "Scope", "must be Users or Subscriptions")
+	return do[*Role](ctx, s.client, e, callOpts)
 }
 
-// Update changes a role.
+// Update changes a role. It needs the Enterprise edition.
 //
-// POST /api/v1/roles.update, of the Enterprise edition. It needs the permission
-// access-permissions. A lost answer is repeated. Errors: [ErrNotFound];
-// [ErrForbidden], also without a licence; [ErrTaken] for the name.
-func (s *RolesService) Update(ctx context.Context, in RoleUpdate, opts ...CallOption) (*Role, error) {
-	e := post("roles.update").repeatable().yields("role").
-		require(in.ID != "", "roleId", "must not be empty").
-		require(in.Name != "", "name", "must not be empty").
-		require(in.Scope == "" || in.Scope.known(), "scope", "must be Users or Subscriptions")
-	return do[*Role](ctx, s.client, e, nil, in, opts)
+//   - POST /api/v1/roles.update.
+//   - Permission: access-permissions.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrNotFound]; [ErrForbidden], also without a licence; [ErrTaken] for the
+//     name.
+//   - In all server versions.
+func (s *RolesService) Update(ctx context.Context, roleID string, opts RoleUpdateOptions, callOpts ...CallOption) (*Role, error) {
+	e := post("roles.update").retried().yields("role").
+		json(struct {
+			ID string `json:"roleId"`
+			RoleUpdateOptions
+		}{roleID, opts}).
+		require(roleID != "", "roleID", "must not be empty").
+		require(opts.Name != "", "Name", "must not be empty").
+		require(opts.Scope == "" || opts.Scope.known(), "Scope", "must be Users or Subscriptions")
+	return do[*Role](ctx, s.client, e, callOpts)
 }
 
-// Delete removes a role that nobody holds.
+// Delete deletes a role that nobody holds.
 //
-// POST /api/v1/roles.delete. It needs the permission access-permissions. A lost answer
-// is not repeated. Errors: [ErrNotFound], [ErrTaken] with the code error-role-in-use,
-// [ErrForbidden], also with the code error-role-protected for a built-in role.
-func (s *RolesService) Delete(ctx context.Context, roleID string, opts ...CallOption) error {
-	e := post("roles.delete").since("3.17.0").require(roleID != "", "roleId", "must not be empty")
-	return exec(ctx, s.client, e, roleIDBody{roleID}, opts)
+//   - POST /api/v1/roles.delete.
+//   - Permission: access-permissions.
+//   - Second factor: not asked for.
+//   - Not retried if the response is lost.
+//   - Errors: [ErrNotFound]; [ErrTaken] with [CodeRoleInUse]; [ErrForbidden], with
+//     [CodeRoleProtected] for a built-in role.
+//   - Since server 3.17.0.
+func (s *RolesService) Delete(ctx context.Context, roleID string, callOpts ...CallOption) error {
+	e := post("roles.delete").since("3.17.0").json(roleIDBody{roleID}).require(roleID != "", "roleID", "must not be empty")
+	return exec(ctx, s.client, e, callOpts)
 }
 
 type roleIDBody struct {
 	ID string `json:"roleId"`
 }
 
-// Sync returns the roles that were changed and removed since a moment; the zero time
-// is the beginning.
+// Changes returns the roles that were changed and removed since a moment. The zero time is
+// the beginning.
 //
-// GET /api/v1/roles.sync. No permission.
-func (s *RolesService) Sync(ctx context.Context, since time.Time, opts ...CallOption) (*RoleChanges, error) {
+//   - GET /api/v1/roles.sync.
+//   - Permission: none.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrUnauthorized].
+//   - Since server 3.1.0.
+func (s *RolesService) Changes(ctx context.Context, since time.Time, callOpts ...CallOption) (*RoleChanges, error) {
 	if since.IsZero() {
-		since = time.Unix(0, 0) // servers before 8.0 want the parameter
+		since = time.Unix(0, 0) // servers before 8.0 require the parameter
 	}
-	return do[*RoleChanges](ctx, s.client, get("roles.sync").since("3.1.0").yields("roles"), addTime(query(), "updatedSince", since), nil, opts)
+	e := get("roles.sync").since("3.1.0").yields("roles").withTime("updatedSince", since)
+	return do[*RoleChanges](ctx, s.client, e, callOpts)
 }

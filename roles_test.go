@@ -68,31 +68,31 @@ func rolesWire() []wireRow {
 			assert.Equal(t, []string{"livechat-agent"}, users[0].Roles)
 		}},
 		{"roles.addUserToRole", "add", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.Roles.Add(ctx, auditors, "bruno.costa", RoleOptions{})
+			return nil, c.Roles.Add(ctx, auditors, ByUsername("bruno.costa"))
 		}, nil},
 		{"roles.addUserToRole", "add-all-options", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.Roles.Add(ctx, "owner", "bruno.costa", RoleOptions{RoomID: "GENERAL"})
+			return nil, c.Roles.AddInRoom(ctx, "owner", ByUsername("bruno.costa"), "GENERAL")
 		}, nil},
 		{"roles.removeUserFromRole", "remove", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.Roles.Remove(ctx, auditors, "bruno.costa", RoleOptions{})
+			return nil, c.Roles.Remove(ctx, auditors, ByUsername("bruno.costa"))
 		}, nil},
 		{"roles.removeUserFromRole", "remove-all-options", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.Roles.Remove(ctx, "owner", "bruno.costa", RoleOptions{RoomID: "GENERAL"})
+			return nil, c.Roles.RemoveInRoom(ctx, "owner", ByUsername("bruno.costa"), "GENERAL")
 		}, nil},
 		{"roles.create", "create", func(ctx context.Context, c *Client) (any, error) {
-			return c.Roles.Create(ctx, RoleCreate{Name: "auditor-log"})
+			return c.Roles.Create(ctx, RoleCreateOptions{Name: "auditor-log"})
 		}, isRole},
 		{"roles.create", "create-all-options", func(ctx context.Context, c *Client) (any, error) {
-			return c.Roles.Create(ctx, RoleCreate{
+			return c.Roles.Create(ctx, RoleCreateOptions{
 				Name: "auditor-log", Description: new(""), Scope: RoleScopeUsers, MandatoryTwoFactor: new(false),
 			})
 		}, isRole},
 		{"roles.update", "update", func(ctx context.Context, c *Client) (any, error) {
-			return c.Roles.Update(ctx, RoleUpdate{ID: auditors, Name: "auditor-log"})
+			return c.Roles.Update(ctx, auditors, RoleUpdateOptions{Name: "auditor-log"})
 		}, isRole},
 		{"roles.update", "update-all-options", func(ctx context.Context, c *Client) (any, error) {
-			return c.Roles.Update(ctx, RoleUpdate{
-				ID: auditors, Name: "auditor-log", Description: new("Reads the log"),
+			return c.Roles.Update(ctx, auditors, RoleUpdateOptions{
+				Name: "auditor-log", Description: new("Reads the log"),
 				Scope: RoleScopeSubscriptions, MandatoryTwoFactor: new(true),
 			})
 		}, isRole},
@@ -100,10 +100,10 @@ func rolesWire() []wireRow {
 			return nil, c.Roles.Delete(ctx, auditors)
 		}, nil},
 		{"roles.sync", "sync", func(ctx context.Context, c *Client) (any, error) {
-			return c.Roles.Sync(ctx, time.Date(2026, 1, 1, 1, 0, 0, 0, time.FixedZone("", 3600)))
+			return c.Roles.Changes(ctx, time.Date(2026, 1, 1, 1, 0, 0, 0, time.FixedZone("", 3600)))
 		}, areChanges},
 		{"roles.sync", "sync-from-the-beginning", func(ctx context.Context, c *Client) (any, error) {
-			return c.Roles.Sync(ctx, time.Time{})
+			return c.Roles.Changes(ctx, time.Time{})
 		}, areChanges},
 	}
 }
@@ -119,40 +119,40 @@ func rolesLossless() []losslessRow {
 	}
 }
 
-func TestRolesRefuse(t *testing.T) {
+func TestRolesRejectBadInput(t *testing.T) {
 	t.Parallel()
 	users := func(role string, o RoleUsersOptions) func(context.Context, *Client) error {
 		return func(ctx context.Context, c *Client) error { _, err := c.Roles.Users(ctx, role, o); return err }
 	}
-	create := func(r RoleCreate) func(context.Context, *Client) error {
+	create := func(r RoleCreateOptions) func(context.Context, *Client) error {
 		return func(ctx context.Context, c *Client) error { _, err := c.Roles.Create(ctx, r); return err }
 	}
-	update := func(r RoleUpdate) func(context.Context, *Client) error {
-		return func(ctx context.Context, c *Client) error { _, err := c.Roles.Update(ctx, r); return err }
+	update := func(id string, r RoleUpdateOptions) func(context.Context, *Client) error {
+		return func(ctx context.Context, c *Client) error { _, err := c.Roles.Update(ctx, id, r); return err }
 	}
-	testRefused(t, []refusedRow{
-		{"users of no role", "role", users("", RoleUsersOptions{})},
+	testRejected(t, []rejectedRow{
+		{"users of no role", "roleID", users("", RoleUsersOptions{})},
 		{"users from a negative offset", "Offset", users("admin", RoleUsersOptions{Offset: -1})},
 		{"users in a negative number", "Count", users("admin", RoleUsersOptions{Count: -1})},
-		{"add no role", "role", func(ctx context.Context, c *Client) error { return c.Roles.Add(ctx, "", "ann", RoleOptions{}) }},
-		{"add to nobody", "username", func(ctx context.Context, c *Client) error { return c.Roles.Add(ctx, "bot", "", RoleOptions{}) }},
-		{"remove no role", "role", func(ctx context.Context, c *Client) error { return c.Roles.Remove(ctx, "", "ann", RoleOptions{}) }},
-		{"remove from nobody", "username", func(ctx context.Context, c *Client) error { return c.Roles.Remove(ctx, "bot", "", RoleOptions{}) }},
-		{"create without a name", "name", create(RoleCreate{})},
-		{"create with an unknown scope", "scope", create(RoleCreate{Name: "x", Scope: "users"})},
-		{"update nothing", "roleId", update(RoleUpdate{Name: "x"})},
-		{"update without a name", "name", update(RoleUpdate{ID: "x"})},
-		{"update with an unknown scope", "scope", update(RoleUpdate{ID: "x", Name: "x", Scope: "Rooms"})},
-		{"delete nothing", "roleId", func(ctx context.Context, c *Client) error { return c.Roles.Delete(ctx, "") }},
+		{"add no role", "roleID", func(ctx context.Context, c *Client) error { return c.Roles.Add(ctx, "", ByUsername("ann")) }},
+		{"add to nobody", "username", func(ctx context.Context, c *Client) error { return c.Roles.Add(ctx, "bot", ByUsername("")) }},
+		{"remove no role", "roleID", func(ctx context.Context, c *Client) error { return c.Roles.Remove(ctx, "", ByUsername("ann")) }},
+		{"remove from nobody", "username", func(ctx context.Context, c *Client) error { return c.Roles.Remove(ctx, "bot", ByUsername("")) }},
+		{"create without a name", "Name", create(RoleCreateOptions{})},
+		{"create with an unknown scope", "Scope", create(RoleCreateOptions{Name: "x", Scope: "users"})},
+		{"update nothing", "roleID", update("", RoleUpdateOptions{Name: "x"})},
+		{"update without a name", "Name", update("x", RoleUpdateOptions{})},
+		{"update with an unknown scope", "Scope", update("x", RoleUpdateOptions{Name: "x", Scope: "Rooms"})},
+		{"delete nothing", "roleID", func(ctx context.Context, c *Client) error { return c.Roles.Delete(ctx, "") }},
 	})
 }
 
-// TestRolesLostAnswer loses the first answer. The second attempt is then told that
+// TestRolesAfterALostResponse loses the first answer. The second attempt is then told that
 // there is nothing to do any more, which is what was wanted.
-func TestRolesLostAnswer(t *testing.T) {
+func TestRolesAfterALostResponse(t *testing.T) {
 	t.Parallel()
-	add := func(ctx context.Context, c *Client) error { return c.Roles.Add(ctx, "bot", "ann", RoleOptions{}) }
-	remove := func(ctx context.Context, c *Client) error { return c.Roles.Remove(ctx, "bot", "ann", RoleOptions{}) }
+	add := func(ctx context.Context, c *Client) error { return c.Roles.Add(ctx, "bot", ByUsername("ann")) }
+	remove := func(ctx context.Context, c *Client) error { return c.Roles.Remove(ctx, "bot", ByUsername("ann")) }
 	for _, row := range []struct {
 		name, answer string
 		call         func(context.Context, *Client) error
@@ -195,7 +195,7 @@ func answering(t *testing.T, answer func(n int) *http.Response) *Client {
 		n++
 		return answer(n), nil
 	})
-	client, err := New("https://chat.example.org", WithTransport(mock), WithToken("u", NewSecret("t")), WithRetry(RetryPolicy{MaxAttempts: 2}))
+	client, err := New("https://chat.example.org", WithTransport(mock), WithToken("u", "t"), WithRetry(RetryPolicy{MaxAttempts: 2}))
 	require.NoError(t, err)
 	return client
 }

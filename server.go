@@ -3,18 +3,20 @@ package rocketchat
 import (
 	"context"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ServerService tells of the server itself.
+// ServerService describes the server itself.
 type ServerService service
 
-// ServerInfo is what a server tells of itself.
+// ServerInfo describes a server.
 type ServerInfo struct {
-	// Version is complete, such as "8.6.1", for callers who may see statistics, and else
-	// without its last part, such as "8.6".
+	// Version is complete, such as "8.6.1", for callers who may see statistics. For
+	// others it lacks the last part, such as "8.6".
 	Version string `json:"version"`
 	// Info is nil for callers who may not see statistics.
 	Info                  *ServerBuild          `json:"info,omitzero"`
@@ -24,8 +26,24 @@ type ServerInfo struct {
 	WorkspaceURL          string                `json:"workspaceUrl,omitzero"`
 	HashedWorkspaceURL    string                `json:"hashedWorkspaceUrl,omitzero"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
+}
+
+// AtLeast reports whether the server's version is major.minor or newer. A version that
+// cannot be read is older than all.
+func (i *ServerInfo) AtLeast(major, minor int) bool {
+	parts := strings.SplitN(i.Version, ".", 3)
+	if len(parts) < 2 {
+		return false
+	}
+	digits := strings.TrimRightFunc(parts[1], func(r rune) bool { return r < '0' || r > '9' })
+	has, err := strconv.Atoi(parts[0])
+	hasMinor, minorErr := strconv.Atoi(digits)
+	if err != nil || minorErr != nil {
+		return false
+	}
+	return has > major || has == major && hasMinor >= minor
 }
 
 // ServerBuild describes the program that the server runs.
@@ -35,7 +53,7 @@ type ServerBuild struct {
 	Build                 ServerMachine `json:"build"`
 	Commit                ServerCommit  `json:"commit"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
@@ -50,7 +68,7 @@ type ServerMachine struct {
 	FreeMemory  int64  `json:"freeMemory"`  // in bytes
 	CPUs        int    `json:"cpus"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
@@ -63,7 +81,7 @@ type ServerCommit struct {
 	Tag     string `json:"tag,omitzero"`
 	Branch  string `json:"branch,omitzero"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
@@ -72,28 +90,28 @@ type MinimumClientVersions struct {
 	Desktop string `json:"desktop,omitzero"`
 	Mobile  string `json:"mobile,omitzero"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// SupportedVersions is the maker's word on which versions are supported.
+// SupportedVersions is the vendor's statement on which versions are supported.
 type SupportedVersions struct {
 	Signed string `json:"signed"` // a JSON web token
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// PasswordPolicy is what a server asks of passwords.
+// PasswordPolicy is what a server requires of passwords.
 type PasswordPolicy struct {
 	Enabled bool           `json:"enabled"`
 	Rules   []PasswordRule `json:"policy"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// Rule returns the rule of the policy with the key.
+// Rule returns the rule with the given key.
 func (p *PasswordPolicy) Rule(key PasswordRuleKey) (rule PasswordRule, ok bool) {
 	i := slices.IndexFunc(p.Rules, func(r PasswordRule) bool { return r.Key == key })
 	if i < 0 {
@@ -102,7 +120,7 @@ func (p *PasswordPolicy) Rule(key PasswordRuleKey) (rule PasswordRule, ok bool) 
 	return p.Rules[i], true
 }
 
-// PasswordRuleKey says what a rule is about.
+// PasswordRuleKey identifies a rule.
 type PasswordRuleKey string
 
 // The rules for passwords. Those that say so have a [PasswordRule.Limit].
@@ -117,15 +135,14 @@ const (
 	PasswordNeedsSpecialOne PasswordRuleKey = "get-password-policy-mustContainAtLeastOneSpecialCharacter"
 )
 
-// PasswordRule is one rule for passwords.
+// PasswordRule is a rule for passwords.
 type PasswordRule struct {
 	Key PasswordRuleKey
-	// Params are the numbers of the rule, by name; nil for a rule without. Limit is the
-	// usual way to read them.
+	// Params holds the numbers of the rule by name. Limit is the usual way to read them.
 	Params map[string]any
 }
 
-// Limit is the number of the rule, or 0 for a rule without.
+// Limit returns the number of the rule, or 0 if it has none.
 func (r PasswordRule) Limit() int {
 	for _, param := range r.Params {
 		if n, ok := param.(float64); ok {
@@ -158,17 +175,27 @@ func (r *PasswordRule) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Info tells of the server: its version above all.
+// Info returns the server's version and, for callers with view-statistics, more. A client
+// that has credentials sends them. The call is not rate limited.
 //
-// GET /api/info. No credentials are needed; a client that has some sends them, because
-// callers with the permission view-statistics are told more. No rate limit.
-func (s *ServerService) Info(ctx context.Context, opts ...CallOption) (*ServerInfo, error) {
-	return do[*ServerInfo](ctx, s.client, get("info").at("/api/info").open(), nil, nil, opts)
+//   - GET /api/info.
+//   - Permission: none.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrUnreachable].
+//   - In all server versions.
+func (s *ServerService) Info(ctx context.Context, callOpts ...CallOption) (*ServerInfo, error) {
+	return do[*ServerInfo](ctx, s.client, get("info").at("/api/info").open(), callOpts)
 }
 
-// PasswordPolicy returns what the server asks of passwords.
+// PasswordPolicy returns what the server requires of passwords. No credentials are sent.
 //
-// GET /api/v1/pw.getPolicy. No credentials are needed, and none are sent.
-func (s *ServerService) PasswordPolicy(ctx context.Context, opts ...CallOption) (*PasswordPolicy, error) {
-	return do[*PasswordPolicy](ctx, s.client, get("pw.getPolicy").public(), nil, nil, opts)
+//   - GET /api/v1/pw.getPolicy.
+//   - Permission: none.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrRateLimited].
+//   - In all server versions.
+func (s *ServerService) PasswordPolicy(ctx context.Context, callOpts ...CallOption) (*PasswordPolicy, error) {
+	return do[*PasswordPolicy](ctx, s.client, get("pw.getPolicy").public(), callOpts)
 }

@@ -69,7 +69,7 @@ func TestServerInfoCredentials(t *testing.T) {
 		err  error
 	}{
 		{"none", nil, "", nil},
-		{"a token", []Option{WithToken("ann", NewSecret("token"))}, "token", nil},
+		{"a token", []Option{WithToken("ann", "token")}, "token", nil},
 		{"none to be had", []Option{WithCredentials(brokenProvider{noVault})}, "", noVault},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -12,29 +12,34 @@ type SessionsService service
 type Session struct {
 	UserID    string `json:"userId"`
 	AuthToken Secret `json:"authToken"`
-	Me        *Me    `json:"me,omitzero"` // with Login and Resume alone
+	Me        *Me    `json:"me,omitzero"` // set only by Login and Resume
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// Credentials returns what to make calls with in the session.
+// Credentials returns the credentials of the session.
 func (s *Session) Credentials() Credentials {
 	return Credentials{UserID: s.UserID, Token: s.AuthToken}
 }
 
-// Login opens a session for user, a username or an e-mail address. The client does
-// not use it: make one with [WithLogin] to have that done, or derive one with
-// [Client.With] and [WithToken].
+// Login opens a session for user, a username or an email address. The client does not use
+// it: a client made with [WithLogin] logs in by itself, and [Client.With] and [WithToken]
+// derive one that uses the session.
 //
-// POST /api/v1/login. No credentials are needed. A second factor may be asked for. A
-// lost answer is not repeated: ErrOutcomeUnknown means that a session may be open.
-// Errors: [ErrUnauthorized] for a wrong password, an unknown or a deactivated user.
-func (s *SessionsService) Login(ctx context.Context, user string, password Secret, opts ...CallOption) (*Session, error) {
-	e := post("login").public().yields("data").
+//   - POST /api/v1/login.
+//   - Permission: none. No credentials are sent.
+//   - Second factor: asked for if the account has one.
+//   - Not retried if the response is lost; [ErrOutcomeUnknown] means that a session may
+//     be open.
+//   - Errors: [ErrUnauthorized] for a wrong password and for an unknown or deactivated
+//     user.
+//   - In all server versions.
+func (s *SessionsService) Login(ctx context.Context, user string, password Secret, callOpts ...CallOption) (*Session, error) {
+	e := post("login").public().secondFactor().yields("data").json(loginBody{User: user, Password: password}).
 		require(user != "", "user", "must not be empty").
 		require(!password.IsZero(), "password", "must not be empty")
-	return do[*Session](ctx, s.client, e, nil, loginBody{User: user, Password: password}, opts)
+	return do[*Session](ctx, s.client, e, callOpts)
 }
 
 type loginBody struct {
@@ -43,132 +48,166 @@ type loginBody struct {
 	Resume   Secret `json:"resume,omitzero"`
 }
 
-// Resume confirms that a login token is still valid and tells whose it is.
+// Resume confirms that a login token is valid, and returns whose it is.
 //
-// POST /api/v1/login. No credentials are needed. Errors: [ErrUnauthorized] for a token
-// that is not valid, or not any more.
-func (s *SessionsService) Resume(ctx context.Context, token Secret, opts ...CallOption) (*Session, error) {
-	e := post("login").public().yields("data").require(!token.IsZero(), "token", "must not be empty")
-	return do[*Session](ctx, s.client, e, nil, loginBody{Resume: token}, opts)
+//   - POST /api/v1/login.
+//   - Permission: none. No credentials are sent.
+//   - Second factor: not asked for.
+//   - Not retried if the response is lost.
+//   - Errors: [ErrUnauthorized] for a token that is not valid.
+//   - In all server versions.
+func (s *SessionsService) Resume(ctx context.Context, token Secret, callOpts ...CallOption) (*Session, error) {
+	e := post("login").public().yields("data").json(loginBody{Resume: token}).require(!token.IsZero(), "token", "must not be empty")
+	return do[*Session](ctx, s.client, e, callOpts)
 }
 
-// Logout ends the session whose token the client uses. Beware that a personal access
-// token given to [WithToken] is revoked by it; [Client.Close] ends only a session that
-// the client opened itself. A client of [WithLogin] that is not logged in sends nothing.
+// Logout ends the session whose token the client uses. It also revokes a personal access
+// token that was given to [WithToken]; [Client.Close] ends only a session that the client
+// opened itself. A client of [WithLogin] that is not logged in sends nothing.
 //
-// POST /api/v1/logout. No permission, no second factor. A lost answer is repeated.
-// Errors: [ErrUnauthorized] when the session was over already.
-func (s *SessionsService) Logout(ctx context.Context, opts ...CallOption) error {
-	e := post("logout").repeatable()
+//   - POST /api/v1/logout.
+//   - Permission: none.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrUnauthorized] if the session was over already.
+//   - In all server versions.
+func (s *SessionsService) Logout(ctx context.Context, callOpts ...CallOption) error {
+	e := post("logout").retried()
 	e.mayBeEmpty, e.final = true, true
 	session, own := s.client.config.credentials.(*session)
 	if !own {
-		return exec(ctx, s.client, e, nil, opts)
+		return exec(ctx, s.client, e, callOpts)
 	}
 	used := session.opened()
 	if used == (Credentials{}) {
 		return nil
 	}
-	err := exec(ctx, s.client, e, nil, opts)
+	err := exec(ctx, s.client, e, callOpts)
 	if err == nil || errors.Is(err, ErrUnauthorized) {
 		session.forget(used)
 	}
 	return err
 }
 
-// LogoutUser ends all sessions of the user with the id, also one's own, and revokes
-// all personal access tokens and push tokens. It succeeds for an id that does not exist.
+// LogoutUser ends all sessions of a user, and revokes all their personal access tokens and
+// push tokens. It succeeds for an ID that does not exist.
 //
-// POST /api/v1/users.logout. Permission logout-other-user, but for oneself. A lost
-// answer is repeated. Errors: [ErrForbidden].
-func (s *SessionsService) LogoutUser(ctx context.Context, userID string, opts ...CallOption) error {
-	e := post("users.logout").repeatable().require(userID != "", "userId", "must not be empty")
-	return exec(ctx, s.client, e, userRefBody{UserID: userID}, opts)
+//   - POST /api/v1/users.logout.
+//   - Permission: logout-other-user for other users.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrForbidden]; [ErrNotFound] if the user has to be looked up.
+//   - In all server versions.
+func (s *SessionsService) LogoutUser(ctx context.Context, ref UserRef, callOpts ...CallOption) error {
+	return exec(ctx, s.client, post("users.logout").retried().of(ref, refID), callOpts)
 }
 
-// OtherClients is what is left after the others were logged out.
+// OtherClients is what remains after the other clients were logged out.
 type OtherClients struct {
 	Token        Secret `json:"token"`                 // the one that the call was made with
 	TokenExpires Time   `json:"tokenExpires,omitzero"` // zero for a personal access token
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// LogoutOtherClients ends the sessions of the account but the one that the client
-// uses. Personal access tokens stay valid.
+// LogoutOtherClients ends all sessions of the account except the one that the client uses.
+// Personal access tokens stay valid.
 //
-// POST /api/v1/users.logoutOtherClients. No permission, no second factor. A lost
-// answer is repeated.
-func (s *SessionsService) LogoutOtherClients(ctx context.Context, opts ...CallOption) (*OtherClients, error) {
-	return do[*OtherClients](ctx, s.client, post("users.logoutOtherClients").repeatable(), nil, nil, opts)
+//   - POST /api/v1/users.logoutOtherClients.
+//   - Permission: none.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrInvalid] with [CodeParameterRequired] for a client of [WithBearer].
+//   - In all server versions.
+func (s *SessionsService) LogoutOtherClients(ctx context.Context, callOpts ...CallOption) (*OtherClients, error) {
+	return do[*OtherClients](ctx, s.client, post("users.logoutOtherClients").retried(), callOpts)
 }
 
-// RemoveOtherTokens ends the sessions of the account and revokes its personal access
-// tokens, all but the one that the client uses.
+// RemoveOtherTokens ends all sessions of the account and revokes its personal access
+// tokens, except the one that the client uses.
 //
-// POST /api/v1/users.removeOtherTokens. No permission, no second factor. A lost answer
-// is repeated.
-func (s *SessionsService) RemoveOtherTokens(ctx context.Context, opts ...CallOption) error {
-	return exec(ctx, s.client, post("users.removeOtherTokens").since("3.1.0").repeatable(), nil, opts)
+//   - POST /api/v1/users.removeOtherTokens.
+//   - Permission: none.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrUnauthorized].
+//   - Since server 3.1.0.
+func (s *SessionsService) RemoveOtherTokens(ctx context.Context, callOpts ...CallOption) error {
+	return exec(ctx, s.client, post("users.removeOtherTokens").since("3.1.0").retried(), callOpts)
 }
 
-// CreateTokenOptions say how to open a session for a user.
-type CreateTokenOptions struct {
-	// Secret is the value of CREATE_TOKENS_FOR_USERS_SECRET in the server's environment,
-	// which servers from 8.0 on want, and older ones refuse.
+// SessionCreateTokenOptions say how to open a session for a user.
+type SessionCreateTokenOptions struct {
+	// Secret is the value of CREATE_TOKENS_FOR_USERS_SECRET in the server's environment.
+	// Servers since 8.0 require it, and older ones refuse it.
 	Secret Secret `json:"secret,omitzero"`
 }
 
-// CreateToken opens a session for the user with the id, without the user's password.
+// CreateToken opens a session for a user without their password. The server's environment
+// must allow it: CREATE_TOKENS_FOR_USERS_SECRET, before 8.0 CREATE_TOKENS_FOR_USERS=true.
 //
-// POST /api/v1/users.createToken. Permission user-generate-access-token for another
-// user. The server's environment must allow it: CREATE_TOKENS_FOR_USERS_SECRET, before
-// 8.0 CREATE_TOKENS_FOR_USERS=true. A lost answer is not repeated: ErrOutcomeUnknown
-// means that a session may be open. Errors: [ErrForbidden] for every refusal;
-// [ErrNotFound].
-func (s *SessionsService) CreateToken(ctx context.Context, userID string, in CreateTokenOptions, opts ...CallOption) (*Session, error) {
-	e := post("users.createToken").since("0.56.0").yields("data").require(userID != "", "userId", "must not be empty")
-	return do[*Session](ctx, s.client, e, nil, struct {
-		UserID string `json:"userId"`
-		CreateTokenOptions
-	}{userID, in}, opts)
+//   - POST /api/v1/users.createToken.
+//   - Permission: user-generate-access-token for other users; since 8.0 the secret is
+//     enough.
+//   - Second factor: not asked for.
+//   - Not retried if the response is lost; [ErrOutcomeUnknown] means that a session may
+//     be open.
+//   - Errors: [ErrForbidden], [ErrNotFound]; [ErrInvalid] without the secret since 8.0.
+//   - Since server 0.56.0.
+func (s *SessionsService) CreateToken(ctx context.Context, ref UserRef, opts SessionCreateTokenOptions, callOpts ...CallOption) (*Session, error) {
+	e := post("users.createToken").since("0.56.0").yields("data").of(ref, refID).json(opts)
+	return do[*Session](ctx, s.client, e, callOpts)
 }
 
-// RedeemLoginCode opens a session with a code that a client which is logged in has got.
+// RedeemLoginCode opens a session with a code that was issued to a client that is logged
+// in. Servers take 10 calls in a minute.
 //
-// POST /api/v1/loginCode.redeem, on a server 8.7 or newer, which takes 10 calls in a
-// minute. No credentials are needed. A lost answer is not repeated: the code works
-// once. Errors: [ErrTOTPInvalid] for a wrong code; [ErrEndpointUnknown].
-func (s *SessionsService) RedeemLoginCode(ctx context.Context, code Secret, opts ...CallOption) (*Session, error) {
-	e := post("loginCode.redeem").public().since("8.7.0").require(!code.IsZero(), "code", "must not be empty")
-	return s.redeem(ctx, e, redeemBody{Code: code}, opts)
+//   - POST /api/v1/loginCode.redeem.
+//   - Permission: none. No credentials are sent.
+//   - Second factor: not asked for.
+//   - Not retried if the response is lost: the code works once.
+//   - Errors: [ErrSecondFactorInvalid] for a wrong code; [ErrEndpointUnknown].
+//   - Since server 8.7.0.
+func (s *SessionsService) RedeemLoginCode(ctx context.Context, code Secret, callOpts ...CallOption) (*Session, error) {
+	e := post("loginCode.redeem").public().since("8.7.0").json(redeemBody{Code: code}).
+		require(!code.IsZero(), "code", "must not be empty")
+	return s.redeem(ctx, e, callOpts)
 }
 
-// SendChallengeCode mails the code that [SessionsService.VerifyChallenge] wants.
+// SendChallengeCode mails the code for [SessionsService.VerifyChallenge]. Servers take 5
+// calls in a minute.
 //
-// POST /api/v1/twoFactorChallenges.sendEmailCode, on a server 8.7 or newer, which takes
-// 5 calls in a minute. No credentials are needed. A lost answer is not repeated:
-// another mail would go out. Errors: [ErrNotFound]; [ErrInvalid] for a challenge that
-// has expired or is of another method; [ErrEndpointUnknown].
-func (s *SessionsService) SendChallengeCode(ctx context.Context, challengeID string, opts ...CallOption) error {
-	e := post("twoFactorChallenges.sendEmailCode").public().since("8.7.0").
+//   - POST /api/v1/twoFactorChallenges.sendEmailCode.
+//   - Permission: none. No credentials are sent.
+//   - Second factor: not asked for.
+//   - Not retried if the response is lost: it would send a second mail.
+//   - Errors: [ErrNotFound]; [ErrInvalid] for a challenge that has expired or is of
+//     another method; [ErrEndpointUnknown].
+//   - Since server 8.7.0.
+func (s *SessionsService) SendChallengeCode(ctx context.Context, challengeID string, callOpts ...CallOption) error {
+	e := post("twoFactorChallenges.sendEmailCode").public().since("8.7.0").json(redeemBody{ChallengeID: challengeID}).
 		require(challengeID != "", "challengeId", "must not be empty")
-	return exec(ctx, s.client, e, redeemBody{ChallengeID: challengeID}, opts)
+	return exec(ctx, s.client, e, callOpts)
 }
 
-// VerifyChallenge opens a session with the code that answers a challenge.
+// VerifyChallenge opens a session with the code that answers a challenge. Servers take 5
+// calls in a minute.
 //
-// POST /api/v1/twoFactorChallenges.verifyChallenge, on a server 8.7 or newer, which
-// takes 5 calls in a minute. No credentials are needed. A lost answer is not repeated:
-// ErrOutcomeUnknown means that a session may be open. Errors: [ErrTOTPInvalid] for a
-// wrong code; [ErrNotFound]; [ErrInvalid] for a challenge that has expired;
-// [ErrEndpointUnknown].
-func (s *SessionsService) VerifyChallenge(ctx context.Context, challengeID string, code Secret, opts ...CallOption) (*Session, error) {
+//   - POST /api/v1/twoFactorChallenges.verifyChallenge.
+//   - Permission: none. No credentials are sent.
+//   - Second factor: not asked for.
+//   - Not retried if the response is lost; [ErrOutcomeUnknown] means that a session may
+//     be open.
+//   - Errors: [ErrSecondFactorInvalid] for a wrong code; [ErrNotFound]; [ErrInvalid] for a
+//     challenge that has expired; [ErrEndpointUnknown].
+//   - Since server 8.7.0.
+func (s *SessionsService) VerifyChallenge(ctx context.Context, challengeID string, code Secret, callOpts ...CallOption) (*Session, error) {
 	e := post("twoFactorChallenges.verifyChallenge").public().since("8.7.0").
+		json(redeemBody{ChallengeID: challengeID, Code: code}).
 		require(challengeID != "", "challengeId", "must not be empty").
 		require(!code.IsZero(), "code", "must not be empty")
-	return s.redeem(ctx, e, redeemBody{ChallengeID: challengeID, Code: code}, opts)
+	return s.redeem(ctx, e, callOpts)
 }
 
 type redeemBody struct {
@@ -176,17 +215,17 @@ type redeemBody struct {
 	Code        Secret `json:"code,omitzero"`
 }
 
-// redeemed is a session as the calls that redeem a code name its parts.
+// redeemed is a session under the names that the calls with a code use.
 type redeemed struct {
 	UserID     string `json:"userId"`
 	LoginToken Secret `json:"loginToken"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
-func (s *SessionsService) redeem(ctx context.Context, e endpoint, body redeemBody, opts []CallOption) (*Session, error) {
-	answer, err := do[redeemed](ctx, s.client, e, nil, body, opts)
+func (s *SessionsService) redeem(ctx context.Context, e endpoint, callOpts []CallOption) (*Session, error) {
+	answer, err := do[redeemed](ctx, s.client, e, callOpts)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func sessionsWire() []wireRow {
 			return c.Sessions.Login(ctx, "alice.meyer@example.org", NewSecret("Secret-alice-1"))
 		}, openedWithMe},
 		{"login", "second-factor", func(ctx context.Context, c *Client) (any, error) {
-			return c.Sessions.Login(ctx, "alice.meyer", NewSecret("Secret-alice-1"), TwoFactorCode(TwoFactorTOTP, NewSecret("123456")))
+			return c.Sessions.Login(ctx, "alice.meyer", NewSecret("Secret-alice-1"), WithTwoFactorCode(TwoFactorTOTP, "123456"))
 		}, openedWithMe},
 		{"login", "resume", func(ctx context.Context, c *Client) (any, error) {
 			return c.Sessions.Resume(ctx, NewSecret(aliceToken))
@@ -54,7 +54,7 @@ func sessionsWire() []wireRow {
 			return nil, c.Sessions.Logout(ctx)
 		}, nil},
 		{"users.logout", "other", func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.Sessions.LogoutUser(ctx, brunoID)
+			return nil, c.Sessions.LogoutUser(ctx, ByID(brunoID))
 		}, nil},
 		{"users.logoutOtherClients", "session", func(ctx context.Context, c *Client) (any, error) {
 			return c.Sessions.LogoutOtherClients(ctx)
@@ -73,10 +73,10 @@ func sessionsWire() []wireRow {
 			return nil, c.Sessions.RemoveOtherTokens(ctx)
 		}, nil},
 		{"users.createToken", "secret", func(ctx context.Context, c *Client) (any, error) {
-			return c.Sessions.CreateToken(ctx, brunoID, CreateTokenOptions{Secret: NewSecret("environment-secret")})
+			return c.Sessions.CreateToken(ctx, ByID(brunoID), SessionCreateTokenOptions{Secret: NewSecret("environment-secret")})
 		}, created},
 		{"users.createToken", "before-8", func(ctx context.Context, c *Client) (any, error) {
-			return c.Sessions.CreateToken(ctx, brunoID, CreateTokenOptions{})
+			return c.Sessions.CreateToken(ctx, ByID(brunoID), SessionCreateTokenOptions{})
 		}, created},
 		{"loginCode.redeem", "plain", func(ctx context.Context, c *Client) (any, error) {
 			return c.Sessions.RedeemLoginCode(ctx, loginCode)
@@ -100,20 +100,20 @@ func sessionsLossless() []losslessRow {
 	}
 }
 
-// refusedRow is a call with an argument that no server would take.
-type refusedRow struct {
+// rejectedRow is a call with an argument that no server would take.
+type rejectedRow struct {
 	name, field string
 	call        func(ctx context.Context, c *Client) error
 }
 
 // testRefused checks that the calls fail for the field, and that nothing is sent.
-func testRefused(t *testing.T, rows []refusedRow) {
+func testRejected(t *testing.T, rows []rejectedRow) {
 	t.Helper()
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			mock := httpmock.NewMockTransport()
-			client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", NewSecret("token")))
+			client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", "token"))
 			require.NoError(t, err)
 			err = row.call(t.Context(), client)
 			require.ErrorIs(t, err, ErrInvalid)
@@ -127,9 +127,9 @@ func testRefused(t *testing.T, rows []refusedRow) {
 	}
 }
 
-func TestSessionsRefuse(t *testing.T) {
+func TestSessionsRejectBadInput(t *testing.T) {
 	t.Parallel()
-	testRefused(t, []refusedRow{
+	testRejected(t, []rejectedRow{
 		{"login without a user", "user", func(ctx context.Context, c *Client) error {
 			_, err := c.Sessions.Login(ctx, "", NewSecret("password"))
 			return err
@@ -143,10 +143,10 @@ func TestSessionsRefuse(t *testing.T) {
 			return err
 		}},
 		{"log out nobody", "userId", func(ctx context.Context, c *Client) error {
-			return c.Sessions.LogoutUser(ctx, "")
+			return c.Sessions.LogoutUser(ctx, ByID(""))
 		}},
 		{"a token for nobody", "userId", func(ctx context.Context, c *Client) error {
-			_, err := c.Sessions.CreateToken(ctx, "", CreateTokenOptions{Secret: NewSecret("s")})
+			_, err := c.Sessions.CreateToken(ctx, ByID(""), SessionCreateTokenOptions{Secret: NewSecret("s")})
 			return err
 		}},
 		{"no login code", "code", func(ctx context.Context, c *Client) error {
@@ -182,7 +182,7 @@ func routes(t *testing.T, answers map[string]string) *httpmock.MockTransport {
 	return mock
 }
 
-func TestLogoutOfOwnSession(t *testing.T) {
+func TestLogoutOfTheOwnSession(t *testing.T) {
 	t.Parallel()
 	const login, me, logout = "POST /api/v1/login", "GET /api/v1/me", "POST /api/v1/logout"
 	count := func(mock *httpmock.MockTransport, route string) int {
@@ -193,7 +193,7 @@ func TestLogoutOfOwnSession(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			mock := routes(t, map[string]string{login: "login/ok", me: "me/ok", logout: answer})
-			client, err := New("https://chat.example.org", WithTransport(mock), WithLogin("alice", NewSecret("Secret-alice-1")))
+			client, err := New("https://chat.example.org", WithTransport(mock), WithLogin("alice", "Secret-alice-1"))
 			require.NoError(t, err)
 
 			require.NoError(t, client.Sessions.Logout(t.Context()), "not logged in: nothing to end")

@@ -10,8 +10,8 @@ import (
 )
 
 func statusWire() []wireRow {
-	set := func(u StatusUpdate) func(context.Context, *Client) (any, error) {
-		return func(ctx context.Context, c *Client) (any, error) { return nil, c.Status.Set(ctx, u) }
+	set := func(ref UserRef, opts StatusSetOptions) func(context.Context, *Client) (any, error) {
+		return func(ctx context.Context, c *Client) (any, error) { return nil, c.Status.Set(ctx, ref, opts) }
 	}
 	get := func(ref UserRef) func(context.Context, *Client) (any, error) {
 		return func(ctx context.Context, c *Client) (any, error) { return c.Status.Get(ctx, ref) }
@@ -19,7 +19,7 @@ func statusWire() []wireRow {
 	presenceOf := func(ref UserRef) func(context.Context, *Client) (any, error) {
 		return func(ctx context.Context, c *Client) (any, error) { return c.Status.PresenceOf(ctx, ref) }
 	}
-	presence := func(o PresenceOptions) func(context.Context, *Client) (any, error) {
+	presence := func(o StatusPresenceOptions) func(context.Context, *Client) (any, error) {
 		return func(ctx context.Context, c *Client) (any, error) { return c.Status.Presence(ctx, o) }
 	}
 	isOther := func(t *testing.T, got any) {
@@ -39,14 +39,14 @@ func statusWire() []wireRow {
 	isReleasing := func(t *testing.T, got any) { assert.Equal(t, "Releasing", got.(*CustomStatus).Name) }
 	isAway := func(t *testing.T, got any) { assert.Equal(t, &UserPresence{Presence: StatusOffline}, got) }
 	return []wireRow{
-		{"users.setStatus", "set", set(StatusUpdate{Status: StatusBusy}), nil},
-		{"users.setStatus", "clear-message", set(StatusUpdate{Message: new("")}), nil},
-		{"users.setStatus", "set-all-options", set(StatusUpdate{
-			Status: StatusAway, Message: new("lunch"), User: ByID("Qm3rT8sVxYz2LpKdA"),
+		{"users.setStatus", "set", set(Self(), StatusSetOptions{Status: StatusBusy}), nil},
+		{"users.setStatus", "clear-message", set(Self(), StatusSetOptions{Message: new("")}), nil},
+		{"users.setStatus", "set-all-options", set(ByID("Qm3rT8sVxYz2LpKdA"), StatusSetOptions{
+			Status: StatusAway, Message: new("lunch"),
 			ExpiresAt: time.Date(2030, 1, 1, 12, 0, 0, 0, time.FixedZone("", 2*3600)),
 		}), nil},
-		{"users.setStatus", "set-by-username", set(StatusUpdate{Status: StatusOnline, Message: new(""), User: ByUsername("bruno.costa")}), nil},
-		{"users.getStatus", "self", get(UserRef{}), func(t *testing.T, got any) {
+		{"users.setStatus", "set-by-username", set(ByUsername("bruno.costa"), StatusSetOptions{Status: StatusOnline, Message: new("")}), nil},
+		{"users.getStatus", "self", get(Self()), func(t *testing.T, got any) {
 			assert.Equal(t, &StatusInfo{
 				ID: "h7WgZbN4cExtFqRm9", Status: StatusBusy, ConnectionStatus: StatusOnline, StatusSource: StatusFromUser,
 				StatusExpiresAt: Time{time.Date(2026, 1, 1, 18, 0, 0, 0, time.UTC)},
@@ -54,7 +54,7 @@ func statusWire() []wireRow {
 		}},
 		{"users.getStatus", "other", get(ByID("Qm3rT8sVxYz2LpKdA")), isOther},
 		{"users.getStatus", "other-by-username", get(ByUsername("bruno.costa")), isOther},
-		{"users.getPresence", "self", presenceOf(UserRef{}), func(t *testing.T, got any) {
+		{"users.getPresence", "self", presenceOf(Self()), func(t *testing.T, got any) {
 			assert.Equal(t, &UserPresence{
 				Presence: StatusOnline, ConnectionStatus: StatusOnline,
 				LastLogin: Time{time.Date(2026, 1, 1, 8, 0, 0, 0, time.UTC)},
@@ -62,17 +62,17 @@ func statusWire() []wireRow {
 		}},
 		{"users.getPresence", "other", presenceOf(ByID("Qm3rT8sVxYz2LpKdA")), isAway},
 		{"users.getPresence", "other-by-username", presenceOf(ByUsername("bruno.costa")), isAway},
-		{"users.presence", "everybody", presence(PresenceOptions{}), func(t *testing.T, got any) {
+		{"users.presence", "everybody", presence(StatusPresenceOptions{}), func(t *testing.T, got any) {
 			list := got.(*PresenceList)
 			assert.True(t, list.Full)
 			require.Len(t, list.Users, 2)
 			assert.Equal(t, StatusBusy, list.Users[1].Status)
 			assert.Equal(t, "Focus time", list.Users[1].StatusText)
 		}},
-		{"users.presence", "one", presence(PresenceOptions{IDs: []string{"rocket.cat"}}), isCat},
-		{"users.presence", "all-options", presence(PresenceOptions{
-			IDs:  []string{"rocket.cat", "h7WgZbN4cExtFqRm9"},
-			From: time.Date(2026, 1, 1, 10, 0, 0, 250e6, time.UTC),
+		{"users.presence", "one", presence(StatusPresenceOptions{Users: []UserRef{ByID("rocket.cat")}}), isCat},
+		{"users.presence", "all-options", presence(StatusPresenceOptions{
+			Users: []UserRef{ByID("rocket.cat"), ByID("h7WgZbN4cExtFqRm9")},
+			From:  time.Date(2026, 1, 1, 10, 0, 0, 250e6, time.UTC),
 		}), isCat},
 		{"presence.getConnections", "connections", func(ctx context.Context, c *Client) (any, error) {
 			return c.Status.Connections(ctx)
@@ -91,7 +91,7 @@ func statusWire() []wireRow {
 		{"custom-user-status.list", "list-all-options", func(ctx context.Context, c *Client) (any, error) {
 			return c.Status.CustomList(ctx, CustomStatusListOptions{
 				Name: "dep", ID: "5fTq2LmXwRzKpVbNd",
-				PageOptions: PageOptions{Offset: 1, Count: 5, Sort: []SortKey{"-name", "_id"}},
+				Offset: 1, Count: 5, Sort: []string{"-name", "_id"},
 			})
 		}, nil},
 		{"custom-user-status.list", "all", func(ctx context.Context, c *Client) (any, error) {
@@ -105,16 +105,16 @@ func statusWire() []wireRow {
 			return last, nil
 		}, isDeploying},
 		{"custom-user-status.create", "create", func(ctx context.Context, c *Client) (any, error) {
-			return c.Status.CustomCreate(ctx, "Deploying", StatusBusy)
+			return c.Status.CustomCreate(ctx, CustomStatusCreateOptions{Name: "Deploying", StatusType: StatusBusy})
 		}, isDeploying},
 		{"custom-user-status.create", "create-without-type", func(ctx context.Context, c *Client) (any, error) {
-			return c.Status.CustomCreate(ctx, "Deploying", "")
+			return c.Status.CustomCreate(ctx, CustomStatusCreateOptions{Name: "Deploying", StatusType: ""})
 		}, isDeploying},
 		{"custom-user-status.update", "update", func(ctx context.Context, c *Client) (any, error) {
-			return c.Status.CustomUpdate(ctx, "5fTq2LmXwRzKpVbNd", CustomStatusUpdate{Name: "Releasing", StatusType: StatusAway})
+			return c.Status.CustomUpdate(ctx, "5fTq2LmXwRzKpVbNd", CustomStatusUpdateOptions{Name: "Releasing", StatusType: StatusAway})
 		}, isReleasing},
 		{"custom-user-status.update", "update-name", func(ctx context.Context, c *Client) (any, error) {
-			return c.Status.CustomUpdate(ctx, "5fTq2LmXwRzKpVbNd", CustomStatusUpdate{Name: "Releasing"})
+			return c.Status.CustomUpdate(ctx, "5fTq2LmXwRzKpVbNd", CustomStatusUpdateOptions{Name: "Releasing"})
 		}, isReleasing},
 		{"custom-user-status.delete", "delete", func(ctx context.Context, c *Client) (any, error) {
 			return nil, c.Status.CustomDelete(ctx, "5fTq2LmXwRzKpVbNd")
@@ -134,45 +134,45 @@ func statusLossless() []losslessRow {
 	}
 }
 
-func TestStatusRefuse(t *testing.T) {
+func TestStatusRejectsBadInput(t *testing.T) {
 	t.Parallel()
-	set := func(u StatusUpdate) func(context.Context, *Client) error {
-		return func(ctx context.Context, c *Client) error { return c.Status.Set(ctx, u) }
+	set := func(ref UserRef, opts StatusSetOptions) func(context.Context, *Client) error {
+		return func(ctx context.Context, c *Client) error { return c.Status.Set(ctx, ref, opts) }
 	}
-	presence := func(ids []string) func(context.Context, *Client) error {
+	presence := func(users []UserRef) func(context.Context, *Client) error {
 		return func(ctx context.Context, c *Client) error {
-			_, err := c.Status.Presence(ctx, PresenceOptions{IDs: ids})
+			_, err := c.Status.Presence(ctx, StatusPresenceOptions{Users: users})
 			return err
 		}
 	}
 	create := func(name string, status UserStatus) func(context.Context, *Client) error {
 		return func(ctx context.Context, c *Client) error {
-			_, err := c.Status.CustomCreate(ctx, name, status)
+			_, err := c.Status.CustomCreate(ctx, CustomStatusCreateOptions{Name: name, StatusType: status})
 			return err
 		}
 	}
-	update := func(id string, u CustomStatusUpdate) func(context.Context, *Client) error {
+	update := func(id string, u CustomStatusUpdateOptions) func(context.Context, *Client) error {
 		return func(ctx context.Context, c *Client) error { _, err := c.Status.CustomUpdate(ctx, id, u); return err }
 	}
-	testRefused(t, []refusedRow{
-		{"set nothing", "status", set(StatusUpdate{})},
-		{"set an end alone", "status", set(StatusUpdate{ExpiresAt: time.Now()})},
-		{"set an unknown word", "status", set(StatusUpdate{Status: "sleeping", Message: new("")})},
-		{"set of an empty id", "userId", set(StatusUpdate{Status: StatusBusy, User: ByID("")})},
-		{"set by e-mail", "email", set(StatusUpdate{Status: StatusBusy, User: ByEmail("ann@example.org")})},
+	testRejected(t, []rejectedRow{
+		{"set nothing", "Status", set(Self(), StatusSetOptions{})},
+		{"set an end alone", "Status", set(Self(), StatusSetOptions{ExpiresAt: time.Now()})},
+		{"set an unknown word", "Status", set(Self(), StatusSetOptions{Status: "sleeping", Message: new("")})},
+		{"set of an empty id", "userId", set(ByID(""), StatusSetOptions{Status: StatusBusy})},
+		{"set of nobody", "user", set(UserRef{}, StatusSetOptions{Status: StatusBusy})},
 		{"get of an empty name", "username", func(ctx context.Context, c *Client) error { _, err := c.Status.Get(ctx, ByUsername("")); return err }},
 		{"presence of an empty id", "userId", func(ctx context.Context, c *Client) error { _, err := c.Status.PresenceOf(ctx, ByID("")); return err }},
-		{"presence of nobody", "ids", presence([]string{})},
-		{"presence of an empty one", "ids", presence([]string{"a", ""})},
+		{"presence of nobody", "Users", presence([]UserRef{})},
+		{"presence of an empty one", "userId", presence([]UserRef{ByID("a"), ByID("")})},
 		{"list a negative number", "Count", func(ctx context.Context, c *Client) error {
-			_, err := c.Status.CustomList(ctx, CustomStatusListOptions{PageOptions: PageOptions{Count: -1}})
+			_, err := c.Status.CustomList(ctx, CustomStatusListOptions{Count: -1})
 			return err
 		}},
-		{"create without a name", "name", create("", StatusBusy)},
-		{"create with an unknown word", "statusType", create("x", "gone")},
-		{"update nothing", "id", update("", CustomStatusUpdate{Name: "x"})},
-		{"update without a name", "name", update("x", CustomStatusUpdate{})},
-		{"update to an unknown word", "statusType", update("x", CustomStatusUpdate{Name: "x", StatusType: "gone"})},
+		{"create without a name", "Name", create("", StatusBusy)},
+		{"create with an unknown word", "StatusType", create("x", "gone")},
+		{"update nothing", "id", update("", CustomStatusUpdateOptions{Name: "x"})},
+		{"update without a name", "Name", update("x", CustomStatusUpdateOptions{})},
+		{"update to an unknown word", "StatusType", update("x", CustomStatusUpdateOptions{Name: "x", StatusType: "gone"})},
 		{"delete nothing", "id", func(ctx context.Context, c *Client) error { return c.Status.CustomDelete(ctx, "") }},
 	})
 }

@@ -1,10 +1,8 @@
 package rocketchat
 
-import (
-	"context"
-)
+import "context"
 
-// TeamsService tells of teams.
+// TeamsService lists teams.
 type TeamsService service
 
 // Team is a team that a user is in.
@@ -16,9 +14,9 @@ type Team struct {
 	CreatedBy TeamCreator `json:"createdBy"`
 	UpdatedAt Time        `json:"_updatedAt,omitzero"`
 	RoomID    string      `json:"roomId"`  // of the team's main room
-	IsOwner   bool        `json:"isOwner"` // the user is an owner of the team
+	IsOwner   bool        `json:"isOwner"` // whether the user owns the team
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
@@ -36,16 +34,19 @@ type TeamCreator struct {
 	ID       string `json:"_id"`
 	Username string `json:"username,omitzero"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// OfUser returns the teams that the user with the id is in: none for an id that does
-// not exist.
+// OfUser returns the teams that a user is in. An ID that does not exist has none.
 //
-// GET /api/v1/users.listTeams. Private teams of others need the permission
-// view-all-teams and are left out without it.
-func (s *TeamsService) OfUser(ctx context.Context, userID string, opts ...CallOption) ([]Team, error) {
-	e := get("users.listTeams").yields("teams").require(userID != "", "userId", "must not be empty")
-	return do[[]Team](ctx, s.client, e, query("userId", userID), nil, opts)
+//   - GET /api/v1/users.listTeams.
+//   - Permission: view-all-teams for the private teams of other users, which are left out
+//     without it.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrNotFound] if the user has to be looked up.
+//   - In all server versions.
+func (s *TeamsService) OfUser(ctx context.Context, ref UserRef, callOpts ...CallOption) ([]Team, error) {
+	return do[items[Team]](ctx, s.client, get("users.listTeams").yields("teams").of(ref, refID), callOpts)
 }

@@ -11,7 +11,7 @@ import (
 func teamsWire() []wireRow {
 	return []wireRow{
 		{"users.listTeams", "plain", func(ctx context.Context, c *Client) (any, error) {
-			return c.Teams.OfUser(ctx, aliceID)
+			return c.Teams.OfUser(ctx, ByID(aliceID))
 		}, func(t *testing.T, got any) {
 			teams := got.([]Team)
 			require.Len(t, teams, 1)
@@ -29,11 +29,11 @@ func teamsLossless() []losslessRow {
 	return []losslessRow{{"users.listTeams", "teams.*", as[Team]}}
 }
 
-func TestTeamsRefuse(t *testing.T) {
+func TestTeamsRejectBadInput(t *testing.T) {
 	t.Parallel()
-	testRefused(t, []refusedRow{
+	testRejected(t, []rejectedRow{
 		{"the teams of nobody", "userId", func(ctx context.Context, c *Client) error {
-			_, err := c.Teams.OfUser(ctx, "")
+			_, err := c.Teams.OfUser(ctx, ByID(""))
 			return err
 		}},
 	})

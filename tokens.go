@@ -3,25 +3,23 @@ package rocketchat
 import "context"
 
 // TokensService manages the personal access tokens of the caller.
-//
-// All its calls need the permission create-personal-access-tokens.
 type TokensService service
 
-// PersonalAccessToken is what a server tells of a token: all but its text.
+// PersonalAccessToken is what a server shows of a token: everything but its text.
 type PersonalAccessToken struct {
 	Name            string `json:"name"`
 	CreatedAt       Time   `json:"createdAt"`
 	LastTokenPart   string `json:"lastTokenPart"`   // the last 6 characters
 	BypassTwoFactor bool   `json:"bypassTwoFactor"` // calls with it are not asked for a second factor
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// TokenOptions are further choices for a new token.
-type TokenOptions struct {
-	// BypassTwoFactor makes a token whose calls are not asked for a second factor.
-	// Servers before 8.6 ask it all the same.
+// TokenGenerateOptions describe a new token.
+type TokenGenerateOptions struct {
+	// BypassTwoFactor exempts calls with the token from second factors. It has an effect
+	// on 7.7 and since server 8.6; server 8.3 asks regardless.
 	BypassTwoFactor bool
 }
 
@@ -30,47 +28,66 @@ type tokenBody struct {
 	BypassTwoFactor bool   `json:"bypassTwoFactor,omitzero"`
 }
 
-func (b tokenBody) check(e endpoint) endpoint {
-	return e.require(b.Name != "", "tokenName", "must not be empty")
+// named adds the name of a token to a call.
+func (e endpoint) named(body tokenBody) endpoint {
+	return e.json(body).require(body.Name != "", "tokenName", "must not be empty")
 }
 
-// List returns the caller's tokens. These are no sessions: servers have no call that
-// lists those.
+// List returns the caller's tokens. Sessions are not listed: servers have no call that
+// lists them.
 //
-// GET /api/v1/users.getPersonalAccessTokens. Errors: [ErrForbidden].
-func (s *TokensService) List(ctx context.Context, opts ...CallOption) ([]PersonalAccessToken, error) {
-	return do[[]PersonalAccessToken](ctx, s.client, get("users.getPersonalAccessTokens").since("0.69.0").yields("tokens"), nil, nil, opts)
+//   - GET /api/v1/users.getPersonalAccessTokens.
+//   - Permission: create-personal-access-tokens.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrForbidden].
+//   - Since server 0.69.0.
+func (s *TokensService) List(ctx context.Context, callOpts ...CallOption) ([]PersonalAccessToken, error) {
+	e := get("users.getPersonalAccessTokens").since("0.69.0").yields("tokens")
+	return do[items[PersonalAccessToken]](ctx, s.client, e, callOpts)
 }
 
-// Generate makes a token and returns its text, which the server shows this once.
+// Generate creates a token and returns its text, which the server shows only once.
 //
-// POST /api/v1/users.generatePersonalAccessToken. A second factor may be asked for. A
-// lost answer is not repeated: ErrOutcomeUnknown means that a token of the name may
-// exist, whose text nobody knows; [TokensService.Regenerate] gives it another. Errors:
-// [ErrTaken] for the name, [ErrForbidden].
-func (s *TokensService) Generate(ctx context.Context, name string, in TokenOptions, opts ...CallOption) (Secret, error) {
-	body := tokenBody{Name: name, BypassTwoFactor: in.BypassTwoFactor}
-	return do[Secret](ctx, s.client, body.check(post("users.generatePersonalAccessToken").since("0.69.0").yields("token")), nil, body, opts)
+//   - POST /api/v1/users.generatePersonalAccessToken.
+//   - Permission: create-personal-access-tokens.
+//   - Second factor: asked for.
+//   - Not retried if the response is lost; [ErrOutcomeUnknown] means that a token with
+//     the name may exist, whose text nobody knows. [TokensService.Regenerate] gives it
+//     another text.
+//   - Errors: [ErrTaken] for the name, [ErrForbidden].
+//   - Since server 0.69.0.
+func (s *TokensService) Generate(ctx context.Context, name string, opts TokenGenerateOptions, callOpts ...CallOption) (Secret, error) {
+	e := post("users.generatePersonalAccessToken").since("0.69.0").secondFactor().yields("token").
+		named(tokenBody{name, opts.BypassTwoFactor})
+	return do[Secret](ctx, s.client, e, callOpts)
 }
 
-// Regenerate gives a token another text and returns it; the old one is worth nothing
-// any more. Name and BypassTwoFactor stay.
+// Regenerate gives a token another text and returns it. The old text is no longer valid.
+// Name and BypassTwoFactor stay.
 //
-// POST /api/v1/users.regeneratePersonalAccessToken. A second factor may be asked for. A
-// lost answer is not repeated: ErrOutcomeUnknown means that the old text may not work
-// any more. Errors: [ErrNotFound], [ErrForbidden].
-func (s *TokensService) Regenerate(ctx context.Context, name string, opts ...CallOption) (Secret, error) {
-	body := tokenBody{Name: name}
-	return do[Secret](ctx, s.client, body.check(post("users.regeneratePersonalAccessToken").since("0.69.0").yields("token")), nil, body, opts)
+//   - POST /api/v1/users.regeneratePersonalAccessToken.
+//   - Permission: create-personal-access-tokens.
+//   - Second factor: asked for.
+//   - Not retried if the response is lost; [ErrOutcomeUnknown] means that the old text
+//     may no longer be valid.
+//   - Errors: [ErrNotFound], [ErrForbidden].
+//   - Since server 0.69.0.
+func (s *TokensService) Regenerate(ctx context.Context, name string, callOpts ...CallOption) (Secret, error) {
+	e := post("users.regeneratePersonalAccessToken").since("0.69.0").secondFactor().yields("token").named(tokenBody{Name: name})
+	return do[Secret](ctx, s.client, e, callOpts)
 }
 
-// Revoke ends a token.
+// Revoke ends a token. Some documentation says that
+// users.regeneratePersonalAccessToken does this, but that makes a new valid text.
 //
-// POST /api/v1/users.removePersonalAccessToken; users.regeneratePersonalAccessToken,
-// which some documentation calls revoking, makes another one that is valid. A second
-// factor may be asked for. A lost answer is not repeated. Errors: [ErrNotFound],
-// [ErrForbidden].
-func (s *TokensService) Revoke(ctx context.Context, name string, opts ...CallOption) error {
-	body := tokenBody{Name: name}
-	return exec(ctx, s.client, body.check(post("users.removePersonalAccessToken").since("0.69.0")), body, opts)
+//   - POST /api/v1/users.removePersonalAccessToken.
+//   - Permission: create-personal-access-tokens.
+//   - Second factor: asked for.
+//   - Not retried if the response is lost.
+//   - Errors: [ErrNotFound], [ErrForbidden].
+//   - Since server 0.69.0.
+func (s *TokensService) Revoke(ctx context.Context, name string, callOpts ...CallOption) error {
+	e := post("users.removePersonalAccessToken").since("0.69.0").secondFactor().named(tokenBody{Name: name})
+	return exec(ctx, s.client, e, callOpts)
 }

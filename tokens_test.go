@@ -25,17 +25,17 @@ func tokensWire() []wireRow {
 			}, tokens[1])
 		}},
 		{"users.generatePersonalAccessToken", "generate", func(ctx context.Context, c *Client) (any, error) {
-			return c.Tokens.Generate(ctx, "ci", TokenOptions{})
+			return c.Tokens.Generate(ctx, "ci", TokenGenerateOptions{})
 		}, isNew},
 		{"users.generatePersonalAccessToken", "generate-all-options", func(ctx context.Context, c *Client) (any, error) {
-			return c.Tokens.Generate(ctx, "ci", TokenOptions{BypassTwoFactor: true})
+			return c.Tokens.Generate(ctx, "ci", TokenGenerateOptions{BypassTwoFactor: true})
 		}, isNew},
 		{"users.generatePersonalAccessToken", "second-factor", func(ctx context.Context, c *Client) (any, error) {
 			c, err := c.With(WithTwoFactor(AnswerWithPassword(NewSecret("password"))))
 			if err != nil {
 				return nil, err
 			}
-			return c.Tokens.Generate(ctx, "ci", TokenOptions{})
+			return c.Tokens.Generate(ctx, "ci", TokenGenerateOptions{})
 		}, isNew},
 		{"users.regeneratePersonalAccessToken", "regenerate", func(ctx context.Context, c *Client) (any, error) {
 			return c.Tokens.Regenerate(ctx, "ci")
@@ -56,11 +56,11 @@ func tokensLossless() []losslessRow {
 	}
 }
 
-func TestTokensRefuse(t *testing.T) {
+func TestTokensRejectBadInput(t *testing.T) {
 	t.Parallel()
-	testRefused(t, []refusedRow{
+	testRejected(t, []rejectedRow{
 		{"generate without a name", "tokenName", func(ctx context.Context, c *Client) error {
-			_, err := c.Tokens.Generate(ctx, "", TokenOptions{})
+			_, err := c.Tokens.Generate(ctx, "", TokenGenerateOptions{})
 			return err
 		}},
 		{"regenerate without a name", "tokenName", func(ctx context.Context, c *Client) error { _, err := c.Tokens.Regenerate(ctx, ""); return err }},

@@ -39,12 +39,12 @@ func replyJSON(status int, body string) *http.Response {
 
 func newTestClient(t *testing.T, rt http.RoundTripper, opts ...Option) *Client {
 	t.Helper()
-	c, err := New("https://chat.example.org", append([]Option{WithTransport(rt), WithToken("uid", NewSecret("the-token"))}, opts...)...)
+	c, err := New("https://chat.example.org", append([]Option{WithTransport(rt), WithToken("uid", "the-token")}, opts...)...)
 	require.NoError(t, err)
 	return c
 }
 
-func TestNewRefusesBadAddresses(t *testing.T) {
+func TestNewRejectsBadAddresses(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{
 		"", "chat.example.org", "ftp://chat.example.org", "https://", "https://user:pw@chat.example.org",
@@ -59,7 +59,7 @@ func TestNewRefusesBadAddresses(t *testing.T) {
 	}
 }
 
-func TestNewUnderstandsAddresses(t *testing.T) {
+func TestNewReadsAddresses(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{
 		"https://chat.example.org":               "https://chat.example.org",
@@ -81,19 +81,19 @@ func TestNewUnderstandsAddresses(t *testing.T) {
 	assert.Equal(t, "http://chat.example.org", c.BaseURL())
 }
 
-func TestOptionsRefuseNonsense(t *testing.T) {
+func TestOptionsRejectBadInput(t *testing.T) {
 	t.Parallel()
 	for name, opt := range map[string]Option{
-		"token without user":  WithToken("", NewSecret("t")),
-		"user without token":  WithToken("u", Secret{}),
-		"login without user":  WithLogin("", NewSecret("p")),
-		"no password":         WithLogin("u", Secret{}),
+		"token without user":  WithToken("", "t"),
+		"user without token":  WithToken("u", ""),
+		"login without user":  WithLogin("", "p"),
+		"no password":         WithLogin("u", ""),
 		"nil provider":        WithCredentials(nil),
 		"nil transport":       WithTransport(nil),
 		"nil gate":            WithGate(nil),
 		"nil logger":          WithLogger(nil),
 		"no attempts":         WithRetry(RetryPolicy{}),
-		"waits reversed":      WithRetry(RetryPolicy{MaxAttempts: 1, MinWait: 2, MaxWait: 1}),
+		"waits reversed":      WithRetry(RetryPolicy{MaxAttempts: 1, BaseDelay: 2, MaxDelay: 1}),
 		"no attempt timeout":  WithAttemptTimeout(0),
 		"no room for answers": WithMaxAnswer(0),
 		"negative wait":       WithMaxWait(-1),
@@ -104,9 +104,9 @@ func TestOptionsRefuseNonsense(t *testing.T) {
 	}
 }
 
-// TestAnswersThatAreNone: whatever stands between the client and the server may
+// TestBadAnswers: whatever stands between the client and the server may
 // answer; each time the error says which call it was, what status and what class.
-func TestAnswersThatAreNone(t *testing.T) {
+func TestBadAnswers(t *testing.T) {
 	t.Parallel()
 	const page = "<html><body>the-token is not logged in</body></html>"
 	for name, tc := range map[string]struct {
@@ -126,7 +126,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		"no user in it":              {replyJSON(200, `{"success":true}`), ErrBadAnswer, 200},
 		"null for the user":          {replyJSON(200, `{"success":true,"user":null}`), ErrBadAnswer, 200},
 		"user of another kind":       {replyJSON(200, `{"success":true,"user":"the-token"}`), ErrBadAnswer, 200},
-		"JSON that claims not to be": {reply(200, "text/plain", `{"success":true,"user":{}}`), ErrBadAnswer, 200},
+		"JSON that claims not to be": {reply(200, "text/plain", `{"success":true,"user":{"_id":"a"}}`), ErrBadAnswer, 200},
 		"unsuccessful success":       {replyJSON(200, `{"success":false,"error":"User not found."}`), ErrNotFound, 200},
 		"unknown route":              {reply(404, "text/plain; charset=UTF-8", "404 Not Found"), ErrEndpointUnknown, 404},
 		"redirect": {&http.Response{
@@ -178,7 +178,7 @@ func TestAnswerIsBounded(t *testing.T) {
 			c := newTestClient(t, serve(answer), WithMaxAnswer(1<<16))
 			_, err := c.Users.Get(t.Context(), ByID("a"))
 			require.ErrorIs(t, err, ErrBadAnswer)
-			assert.ErrorContains(t, err, "too large")
+			assert.ErrorContains(t, err, "larger than")
 		})
 	}
 }
@@ -217,11 +217,11 @@ func TestRetries(t *testing.T) {
 		return err
 	}
 	idempotent := func(ctx context.Context, c *Client) error {
-		_, err := do[struct{}](ctx, c, post("users.setStatus").repeatable(), nil, struct{}{}, nil)
+		_, err := do[struct{}](ctx, c, post("users.setStatus").retried().json(struct{}{}), nil)
 		return err
 	}
 	write := func(ctx context.Context, c *Client) error {
-		_, err := do[struct{}](ctx, c, post("users.create"), nil, struct{}{}, nil)
+		_, err := do[struct{}](ctx, c, post("users.create").json(struct{}{}), nil)
 		return err
 	}
 	for _, tc := range []struct {
@@ -281,9 +281,9 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-// TestDoubtStays: once an attempt may have had its effect, a later refusal does not
+// TestOutcomeStaysUnknown: once an attempt may have had its effect, a later refusal does not
 // prove that it had none.
-func TestDoubtStays(t *testing.T) {
+func TestOutcomeStaysUnknown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newTestClient(t, serve(func(n int, _ *http.Request) (*http.Response, error) {
@@ -292,13 +292,13 @@ func TestDoubtStays(t *testing.T) {
 			}
 			return replyJSON(400, `{"success":false,"error":"Not allowed [error-not-allowed]","errorType":"error-not-allowed"}`), nil
 		}))
-		err := exec(t.Context(), c, post("users.setStatus").repeatable(), struct{}{}, nil)
+		err := exec(t.Context(), c, post("users.setStatus").retried().json(struct{}{}), nil)
 		require.ErrorIs(t, err, ErrForbidden)
 		require.ErrorIs(t, err, ErrOutcomeUnknown)
 	})
 }
 
-func TestAttemptTimeoutIsRepeated(t *testing.T) {
+func TestAttemptTimeoutIsRetried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newTestClient(t, serve(func(n int, r *http.Request) (*http.Response, error) {
@@ -316,7 +316,7 @@ func TestAttemptTimeoutIsRepeated(t *testing.T) {
 	})
 }
 
-func TestCallerEndsTheCall(t *testing.T) {
+func TestCallerCancels(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		hang := serve(func(_ int, r *http.Request) (*http.Response, error) {
@@ -334,7 +334,7 @@ func TestCallerEndsTheCall(t *testing.T) {
 		mine := errors.New("the user closed the window")
 		ctx2, cancel2 := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second, func() { cancel2(mine) })
-		err = exec(ctx2, c, post("users.create"), struct{}{}, nil)
+		err = exec(ctx2, c, post("users.create").json(struct{}{}), nil)
 		require.ErrorIs(t, err, context.Canceled)
 		require.ErrorIs(t, err, mine)
 		require.ErrorIs(t, err, ErrOutcomeUnknown)
@@ -349,23 +349,25 @@ func TestRetriesEnd(t *testing.T) {
 		c := newTestClient(t, serve(func(n int, _ *http.Request) (*http.Response, error) {
 			attempts = n
 			return nil, io.ErrUnexpectedEOF
-		}), WithRetry(RetryPolicy{MaxAttempts: 3, MinWait: time.Second, MaxWait: 2 * time.Second}),
-			WithHook(func(_ context.Context, a Attempt) { seen = append(seen, a) }))
+		}), WithRetry(RetryPolicy{MaxAttempts: 3, BaseDelay: time.Second, MaxDelay: 2 * time.Second}),
+			WithTrace(Trace{AttemptDone: func(_ context.Context, a Attempt) { seen = append(seen, a) }}))
 		start := time.Now()
 		_, err := c.Users.Get(t.Context(), ByID("secret-id"))
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 		assert.NotContains(t, err.Error(), "secret-id")
 		assert.Equal(t, 3, attempts)
 		took := time.Since(start)
-		assert.GreaterOrEqual(t, took, 1500*time.Millisecond)
-		assert.LessOrEqual(t, took, 3*time.Second)
+		assert.GreaterOrEqual(t, took, 2*time.Second, "BaseDelay is the shortest pause")
+		assert.LessOrEqual(t, took, 4*time.Second, "MaxDelay is the longest")
 		require.Len(t, seen, 3)
 		assert.Equal(t, 3, seen[2].Number)
 		require.ErrorIs(t, seen[2].Err, io.ErrUnexpectedEOF)
 	})
 }
 
-func TestServerThatRefusesForEver(t *testing.T) {
+// TestEndlessRefusals: a call is given up by time, not after a number of
+// refusals.
+func TestEndlessRefusals(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		attempts := 0
@@ -376,10 +378,14 @@ func TestServerThatRefusesForEver(t *testing.T) {
 			return res, nil
 		}))
 		start := time.Now()
-		_, err := c.Users.Get(t.Context(), ByID("a"))
+		_, err := c.Users.Get(t.Context(), ByID("a"), WithMaxWait(time.Minute))
 		require.ErrorIs(t, err, ErrRateLimited)
-		assert.Equal(t, maxRefusals, attempts)
-		assert.GreaterOrEqual(t, time.Since(start), time.Duration(maxRefusals-1)*2*time.Second, "the proxy's Retry-After is kept")
+		e, _ := errors.AsType[*Error](err)
+		assert.Equal(t, 429, e.StatusCode, "what the server said last")
+		assert.Greater(t, attempts, 12)
+		took := time.Since(start)
+		assert.GreaterOrEqual(t, took, time.Duration(attempts-1)*2*time.Second, "the proxy's Retry-After is kept")
+		assert.LessOrEqual(t, took, time.Minute)
 	})
 }
 
@@ -388,9 +394,9 @@ func TestWithDerives(t *testing.T) {
 	var users []string
 	c := newTestClient(t, serve(func(_ int, r *http.Request) (*http.Response, error) {
 		users = append(users, r.Header.Get("X-User-Id"))
-		return replyJSON(200, `{"success":true,"user":{}}`), nil
+		return replyJSON(200, `{"success":true,"user":{"_id":"a"}}`), nil
 	}))
-	other, err := c.With(WithToken("other", NewSecret("t")))
+	other, err := c.With(WithToken("other", "t"))
 	require.NoError(t, err)
 	for _, client := range []*Client{c, other, c} {
 		_, err := client.Users.Get(t.Context(), ByID("a"))
@@ -408,13 +414,13 @@ func TestRawAnswer(t *testing.T) {
 		return replyJSON(400, `{"success":false,"error":"User not found."}`), nil
 	}))
 	var raw []byte
-	_, err := c.Users.Get(t.Context(), ByID("a"), RawAnswer(&raw))
+	_, err := c.Users.Get(t.Context(), ByID("a"), WithRawAnswer(&raw))
 	require.ErrorIs(t, err, ErrNotFound)
 	assert.JSONEq(t, `{"success":false,"error":"User not found."}`, string(raw))
 }
 
-// TestDoubtOutlivesRedirect: a redirect of the second attempt says nothing of the first.
-func TestDoubtOutlivesRedirect(t *testing.T) {
+// TestOutcomeStaysUnknownAfterRedirect: a redirect of the second attempt says nothing of the first.
+func TestOutcomeStaysUnknownAfterRedirect(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newTestClient(t, serve(func(n int, _ *http.Request) (*http.Response, error) {
@@ -425,15 +431,15 @@ func TestDoubtOutlivesRedirect(t *testing.T) {
 				StatusCode: http.StatusFound, Body: http.NoBody, Header: http.Header{"Location": {"https://portal.example.net/"}},
 			}, nil
 		}))
-		err := exec(t.Context(), c, post("users.setStatus").repeatable(), struct{}{}, nil)
+		err := exec(t.Context(), c, post("users.setStatus").retried().json(struct{}{}), nil)
 		require.ErrorIs(t, err, ErrRedirected)
 		require.ErrorIs(t, err, ErrOutcomeUnknown)
 	})
 }
 
-// TestAnswerInTheLastMoment: an answer that has come is kept, although the caller's time
+// TestAnswerAtTheDeadline: an answer that has come is kept, although the caller's time
 // is up. An error would say of a write that was done that it was not.
-func TestAnswerInTheLastMoment(t *testing.T) {
+func TestAnswerAtTheDeadline(t *testing.T) {
 	t.Parallel()
 	for status, body := range map[int]string{
 		http.StatusOK:         `{"success":true}`,
@@ -444,7 +450,7 @@ func TestAnswerInTheLastMoment(t *testing.T) {
 			cancel()
 			return replyJSON(status, body), nil
 		}))
-		err := exec(ctx, c, post("users.delete"), struct{}{}, nil)
+		err := exec(ctx, c, post("users.delete").json(struct{}{}), nil)
 		if status == http.StatusOK {
 			require.NoError(t, err)
 			continue
@@ -454,19 +460,19 @@ func TestAnswerInTheLastMoment(t *testing.T) {
 	}
 }
 
-// TestEmptyObjectIsNoSuccess: where the whole answer is the result, it must say that
+// TestEmptyObject: where the whole answer is the result, it must say that
 // the call succeeded. Something that answers {} to everything would be believed.
-func TestEmptyObjectIsNoSuccess(t *testing.T) {
+func TestEmptyObject(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{}`, `null`, `{"user":{"_id":"a"}}`} {
 		c := newTestClient(t, serve(func(int, *http.Request) (*http.Response, error) { return replyJSON(200, body), nil }))
-		err := exec(t.Context(), c, post("users.delete"), struct{}{}, nil)
+		err := exec(t.Context(), c, post("users.delete").json(struct{}{}), nil)
 		require.ErrorIs(t, err, ErrBadAnswer, body)
 		require.ErrorIs(t, err, ErrOutcomeUnknown, body)
 		_, err = c.Me.Get(t.Context())
 		require.ErrorIs(t, err, ErrBadAnswer, body)
 		require.NotErrorIs(t, err, ErrOutcomeUnknown, body)
-		_, err = c.Users.List(t.Context(), ListOptions{})
+		_, err = c.Users.List(t.Context(), UserListOptions{})
 		require.ErrorIs(t, err, ErrBadAnswer, body)
 	}
 }
@@ -481,7 +487,7 @@ func TestNoConnection(t *testing.T) {
 			time.Sleep(time.Minute) // net/http goes on dialling when the attempt has ended
 			return nil, errors.New("no route to host")
 		}}, WithAttemptTimeout(time.Second))
-		err := exec(t.Context(), c, post("users.create"), struct{}{}, nil)
+		err := exec(t.Context(), c, post("users.create").json(struct{}{}), nil)
 		require.ErrorIs(t, err, ErrUnreachable)
 		require.NotErrorIs(t, err, ErrOutcomeUnknown)
 		assert.EqualValues(t, 4, dials.Load(), "it is tried again")
@@ -489,7 +495,7 @@ func TestNoConnection(t *testing.T) {
 	})
 }
 
-func TestRedirectThatCannotBeRead(t *testing.T) {
+func TestUnreadableRedirect(t *testing.T) {
 	t.Parallel()
 	c := newTestClient(t, serve(func(int, *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusFound, Body: http.NoBody, Header: http.Header{"Location": {"https://x y/%zz?rc_token=the-token"}}}, nil

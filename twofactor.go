@@ -5,9 +5,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -25,35 +27,40 @@ const (
 type TwoFactorChallenge struct {
 	Op               string            `json:"-"`                        // the call that needs it, such as "users.update"
 	Method           TwoFactorMethod   `json:"method"`                   // what the server asks for
-	CodeGenerated    bool              `json:"codeGenerated"`            // a code was mailed just now
+	CodeGenerated    bool              `json:"codeGenerated"`            // a code has just been mailed
 	CodeExpires      Time              `json:"codeExpires,omitzero"`     // of a code that was mailed before
 	AvailableMethods []TwoFactorMethod `json:"availableMethods"`         // what the account has; empty for the password
 	EmailOrUsername  string            `json:"emailOrUsername,omitzero"` // who gets the mail
 
+	// Ahead is set if the server has not asked yet, but is expected to, because it asked
+	// for earlier calls of Op. To answer now saves a request; the zero Secret leaves it
+	// until the server asks. A function that has to ask a person should do that.
+	Ahead bool `json:"-"`
+
 	client *Client
 }
 
-// SendEmailCode has the code for a challenge of method [TwoFactorEmail] mailed; while
-// an earlier code is valid the server mails none.
+// SendEmailCode has the server mail the code for a challenge of method [TwoFactorEmail].
+// While an earlier code is valid, servers do not mail another.
 func (ch TwoFactorChallenge) SendEmailCode(ctx context.Context) error {
-	return ch.client.TwoFactor.SendEmailCode(ctx, ch.EmailOrUsername)
+	return ch.client.TwoFactor.sendEmailCode(ctx, ch.EmailOrUsername, nil)
 }
 
-// TwoFactorFunc answers a challenge: with the code, or for [TwoFactorPassword] with
-// the password itself, which is hashed before it is sent.
+// TwoFactorFunc answers a challenge: with the code, or for [TwoFactorPassword] with the
+// password itself, which is hashed before it is sent.
 type TwoFactorFunc func(ctx context.Context, ch TwoFactorChallenge) (Secret, error)
 
-// TwoFactorError is in the chain of an error of class [ErrTOTPRequired] and holds
-// what the server asked for.
+// TwoFactorError is in the chain of an error of class [ErrSecondFactorRequired]. It
+// holds what the server asked for.
 type TwoFactorError struct{ Challenge TwoFactorChallenge }
 
 // Error implements error.
 func (e *TwoFactorError) Error() string {
-	return fmt.Sprintf("a second factor of method %q is needed: see WithTwoFactor", string(e.Challenge.Method))
+	return fmt.Sprintf("a second factor of method %q is needed; WithTwoFactor can provide it", string(e.Challenge.Method))
 }
 
-// AnswerWithPassword answers the challenges that ask for the account's password,
-// which a server does by default where an account has no other second factor.
+// AnswerWithPassword answers challenges that ask for the account's password, as servers
+// do by default for accounts that have no other second factor.
 func AnswerWithPassword(password Secret) TwoFactorFunc {
 	return func(_ context.Context, ch TwoFactorChallenge) (Secret, error) {
 		if ch.Method != TwoFactorPassword {
@@ -63,17 +70,22 @@ func AnswerWithPassword(password Secret) TwoFactorFunc {
 	}
 }
 
-// AskForCode asks a person for the code: it writes a question to w and reads a line
-// from r. Calls that need a code at the same time ask one after the other. When the
-// context of a call ends, its question is dropped, and the next line answers the next
-// one. What is typed on a terminal shows, a password too.
+// AskForCode asks a person for the code: it writes a question to w and reads a line from
+// r. Calls that need a code at the same time ask one after the other. When the context
+// of a call ends, its question is dropped, and the next line answers the next question.
+//
+// What is typed on a terminal is shown. Package
+// github.com/rocketchat-go/rocketchat/prompt asks on a terminal without showing it.
 func AskForCode(r io.Reader, w io.Writer) TwoFactorFunc {
 	var (
 		turn   = make(chan struct{}, 1)
 		lines  = bufio.NewReader(r)
-		answer chan answeredLine // of a question that was dropped, or nil
+		answer chan typedLine // of a question that was dropped, or nil
 	)
 	return func(ctx context.Context, ch TwoFactorChallenge) (Secret, error) {
+		if ch.Ahead {
+			return Secret{}, nil
+		}
 		select {
 		case turn <- struct{}{}:
 			defer func() { <-turn }()
@@ -84,11 +96,11 @@ func AskForCode(r io.Reader, w io.Writer) TwoFactorFunc {
 			return Secret{}, err
 		}
 		if answer == nil {
-			reading := make(chan answeredLine, 1)
+			reading := make(chan typedLine, 1)
 			answer = reading
 			go func() {
 				text, err := lines.ReadString('\n')
-				reading <- answeredLine{text, err}
+				reading <- typedLine{text, err}
 			}()
 		}
 		select {
@@ -101,13 +113,13 @@ func AskForCode(r io.Reader, w io.Writer) TwoFactorFunc {
 	}
 }
 
-// answeredLine is what a person typed.
-type answeredLine struct {
+// typedLine is what a person typed.
+type typedLine struct {
 	text string
 	err  error
 }
 
-func (l answeredLine) code(ch TwoFactorChallenge) (Secret, error) {
+func (l typedLine) code(ch TwoFactorChallenge) (Secret, error) {
 	if code := strings.TrimRight(l.text, "\r\n"); code != "" {
 		return NewSecret(code), nil
 	}
@@ -117,46 +129,159 @@ func (l answeredLine) code(ch TwoFactorChallenge) (Secret, error) {
 	return Secret{}, &TwoFactorError{Challenge: ch}
 }
 
-// codeKeeps is how long the code of an authenticator app is good for: servers take it
-// for a while after its half minute, but not for the length of a window.
-const codeKeeps = 20 * time.Second
+// proof is the second factor of a call.
+type proof struct {
+	method TwoFactorMethod // "" for none
+	code   Secret          // as it is sent
+	typed  Secret          // as it was given
 
-// prove asks for the code of an authenticator app, now that the call may go: and once
-// more if it had to wait since.
-func (c *call) prove(ctx context.Context) error {
-	if c.challenge == nil || !c.provedAt.IsZero() && time.Since(c.provedAt) < codeKeeps {
-		return nil
-	}
-	c.provedAt = time.Now()
-	c.unprovable = c.askTwoFactor(ctx, *c.challenge)
-	return c.unprovable
+	challenge *TwoFactorChallenge // to answer when the gate lets the call go, because codes expire
+	provedAt  time.Time
+	ahead     bool  // the server has not asked for this call
+	refusal   error // the server's request for a factor
+	failed    error // why the challenge could not be answered
 }
 
-// answerTwoFactor has the next attempts carry a second factor.
-func (c *call) answerTwoFactor(method TwoFactorMethod, code Secret) {
-	if method == TwoFactorPassword {
+// give sets the second factor for later attempts.
+func (p *proof) give(method TwoFactorMethod, code Secret) error {
+	p.typed = code
+	switch method {
+	case TwoFactorPassword:
 		code = hashed(code)
-	}
-	c.factor, c.code = method, code
-}
-
-// askTwoFactor answers a challenge with the caller's function.
-func (c *call) askTwoFactor(ctx context.Context, ch TwoFactorChallenge) error {
-	code, err := c.client.config.twoFactor(ctx, ch)
-	if err != nil {
-		return err
-	}
-	if ch.Method == TwoFactorEmail || ch.Method == TwoFactorTOTP {
+	default:
 		code = NewSecret(strings.Join(strings.Fields(code.Reveal()), ""))
 	}
-	if code.IsZero() {
-		return &TwoFactorError{Challenge: ch}
+	if !fitsHeader(code.Reveal()) || !fitsHeader(string(method)) {
+		return errBadCode
 	}
-	c.answerTwoFactor(ch.Method, code)
+	p.method, p.code = method, code
 	return nil
 }
 
-// hashed is the form in which the server wants a password that proves something.
+// needsFactor reports a challenge that the client can answer.
+func (c *call) needsFactor(err error) bool {
+	needed, ok := errors.AsType[*TwoFactorError](err)
+	return ok && errors.Is(err, ErrSecondFactorRequired) && c.client.config.twoFactor != nil &&
+		c.settings.factor == "" && needed.Challenge.Op == c.op
+}
+
+// giveFactor answers the challenge in refusal.
+func (c *call) giveFactor(ctx context.Context, refusal error) error {
+	needed, _ := errors.AsType[*TwoFactorError](refusal)
+	c.proof = proof{refusal: refusal}
+	if needed.Challenge.Method == TwoFactorTOTP {
+		c.proof.challenge = &needed.Challenge
+		return nil
+	}
+	if err := c.askFactor(ctx, needed.Challenge); err != nil {
+		return unanswered(refusal, err)
+	}
+	return nil
+}
+
+// askFactor answers a challenge with the client's function.
+func (c *call) askFactor(ctx context.Context, ch TwoFactorChallenge) error {
+	code, err := c.client.config.twoFactor(ctx, ch)
+	switch {
+	case err != nil:
+		return &callerError{err}
+	case code.IsZero():
+		return &TwoFactorError{Challenge: ch}
+	}
+	return c.proof.give(ch.Method, code)
+}
+
+// unanswered is the refusal of a call whose challenge could not be answered.
+func unanswered(refusal, err error) error {
+	if e, ok := errors.AsType[*Error](refusal); ok {
+		e.Err = errors.Join(aside(err), e.Err)
+	}
+	return refusal
+}
+
+// codeKeeps is how long the code of an authenticator app is used: servers accept it for
+// a while after its half minute, but not for the length of a window.
+const codeKeeps = 20 * time.Second
+
+// prove asks for the code of an authenticator app after the gate has admitted the call,
+// and again if it had to wait since.
+func (c *call) prove(ctx context.Context) error {
+	p := &c.proof
+	if p.challenge == nil || !p.provedAt.IsZero() && time.Since(p.provedAt) < codeKeeps {
+		return nil
+	}
+	p.provedAt = time.Now()
+	err := c.askFactor(ctx, *p.challenge)
+	if err != nil && p.ahead { // then the server asks
+		c.proof = proof{}
+		return nil
+	}
+	p.failed = err
+	return err
+}
+
+// secondFactors remembers which operations ask the client's account for a second
+// factor. Servers ask anew for every call, so to bring the answer along halves the calls.
+type secondFactors struct {
+	mu    sync.Mutex
+	asked map[string]TwoFactorChallenge // by op
+}
+
+// bringFactor adds the second factor before the server asks, if it asked for earlier
+// calls of the operation and the answer takes no person.
+func (c *call) bringFactor() {
+	if c.settings.factor != "" {
+		c.proof.method, c.proof.code, c.proof.typed = c.settings.factor, c.settings.factorCode, c.settings.factorTyped
+		return
+	}
+	if c.client.config.twoFactor == nil || c.anonymous {
+		return
+	}
+	factors := c.client.config.factors
+	factors.mu.Lock()
+	ch, ok := factors.asked[c.op]
+	factors.mu.Unlock()
+	if !ok {
+		return
+	}
+	ch.Ahead, ch.client = true, c.client
+	c.proof = proof{ahead: true, challenge: &ch}
+}
+
+// factorAccepted remembers the operation of a call that succeeded with a second factor.
+func (c *call) factorAccepted() {
+	ch := c.proof.challenge
+	if needed, ok := errors.AsType[*TwoFactorError](c.proof.refusal); ok {
+		ch = &needed.Challenge
+	}
+	if ch == nil || c.proof.ahead || ch.Method == TwoFactorEmail || c.anonymous {
+		return
+	}
+	factors := c.client.config.factors
+	factors.mu.Lock()
+	defer factors.mu.Unlock()
+	if factors.asked == nil {
+		factors.asked = make(map[string]TwoFactorChallenge)
+	}
+	factors.asked[c.op] = TwoFactorChallenge{Op: ch.Op, Method: ch.Method, AvailableMethods: ch.AvailableMethods}
+}
+
+// broughtWrongFactor reports that the server refused a factor it had not asked for.
+func (c *call) broughtWrongFactor(err error) bool {
+	return c.proof.ahead && c.proof.method != "" && errors.Is(err, ErrSecondFactorInvalid)
+}
+
+// dropFactor forgets that the operation asks, and lets the call go without a factor.
+func (c *call) dropFactor(context.Context, error) error {
+	factors := c.client.config.factors
+	factors.mu.Lock()
+	defer factors.mu.Unlock()
+	delete(factors.asked, c.op)
+	c.proof = proof{}
+	return nil
+}
+
+// hashed is the form in which servers want a password as a proof.
 func hashed(password Secret) Secret {
 	sum := sha256.Sum256([]byte(password.Reveal()))
 	return NewSecret(hex.EncodeToString(sum[:]))

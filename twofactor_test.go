@@ -26,13 +26,13 @@ func secured(t *testing.T, user rocketchattest.User, opts ...Option) (*rocketcha
 	_, err := srv.AddUser(user)
 	require.NoError(t, err)
 	id, token := srv.Login("ann")
-	c, err := New(srv.URL(), append([]Option{WithTransport(srv), WithToken(id, NewSecret(token))}, opts...)...)
+	c, err := New(srv.URL(), append([]Option{WithTransport(srv), WithToken(id, token)}, opts...)...)
 	require.NoError(t, err)
 	return srv, c
 }
 
 func generate(ctx context.Context, c *Client, opts ...CallOption) error {
-	_, err := do[Secret](ctx, c, post("users.generatePersonalAccessToken").yields("token"), nil, map[string]string{"tokenName": "t"}, opts)
+	_, err := do[Secret](ctx, c, post("users.generatePersonalAccessToken").yields("token").json(map[string]string{"tokenName": "t"}), opts)
 	return err
 }
 
@@ -47,7 +47,7 @@ func TestSecondFactorWithoutFunction(t *testing.T) {
 	t.Parallel()
 	_, c := secured(t, rocketchattest.User{})
 	err := generate(t.Context(), c)
-	require.ErrorIs(t, err, ErrTOTPRequired)
+	require.ErrorIs(t, err, ErrSecondFactorRequired)
 	require.ErrorIs(t, err, Code("totp-required"))
 	needed, ok := errors.AsType[*TwoFactorError](err)
 	require.True(t, ok)
@@ -64,7 +64,7 @@ func TestSecondFactorIsAskedOnce(t *testing.T) {
 		return NewSecret("wrong-password"), nil
 	}))
 	err := generate(t.Context(), c)
-	require.ErrorIs(t, err, ErrTOTPInvalid)
+	require.ErrorIs(t, err, ErrSecondFactorInvalid)
 	assert.NotContains(t, err.Error(), "wrong-password")
 	assert.Equal(t, 1, asked)
 	assert.Equal(t, 2, srv.Count("users.generatePersonalAccessToken"))
@@ -75,17 +75,17 @@ func TestSecondFactorGivenBeforehand(t *testing.T) {
 	srv, c := secured(t, rocketchattest.User{}, WithTwoFactor(func(context.Context, TwoFactorChallenge) (Secret, error) {
 		return Secret{}, errors.New("must not be asked")
 	}))
-	require.NoError(t, generate(t.Context(), c, TwoFactorCode(TwoFactorPassword, NewSecret("Ann-Passw0rd!"))))
+	require.NoError(t, generate(t.Context(), c, WithTwoFactorCode(TwoFactorPassword, "Ann-Passw0rd!")))
 	assert.Equal(t, 1, srv.Count("users.generatePersonalAccessToken"))
 }
 
-func TestSecondFactorThatCannotBeGiven(t *testing.T) {
+func TestSecondFactorWithoutAnswer(t *testing.T) {
 	t.Parallel()
 	_, c := secured(t, rocketchattest.User{}, WithTwoFactor(func(context.Context, TwoFactorChallenge) (Secret, error) {
 		return Secret{}, io.EOF
 	}))
 	err := generate(t.Context(), c)
-	require.ErrorIs(t, err, ErrTOTPRequired)
+	require.ErrorIs(t, err, ErrSecondFactorRequired)
 	require.ErrorIs(t, err, io.EOF)
 	_, ok := errors.AsType[*TwoFactorError](err)
 	assert.True(t, ok, "the challenge stays readable")
@@ -105,26 +105,26 @@ func TestSecondFactorByTOTP(t *testing.T) {
 	byPassword, err := c.With(WithTwoFactor(AnswerWithPassword(NewSecret("Ann-Passw0rd!"))))
 	require.NoError(t, err)
 	err = generate(t.Context(), byPassword)
-	require.ErrorIs(t, err, ErrTOTPRequired, "a password is no answer to a request for a code")
+	require.ErrorIs(t, err, ErrSecondFactorRequired, "a password is no answer to a request for a code")
 
-	login, err := New(srv.URL(), WithTransport(srv), WithLogin("ann", NewSecret("Ann-Passw0rd!")), WithTwoFactor(answer))
+	login, err := New(srv.URL(), WithTransport(srv), WithLogin("ann", "Ann-Passw0rd!"), WithTwoFactor(answer))
 	require.NoError(t, err)
 	_, err = login.Users.Get(t.Context(), ByUsername("ann"))
 	require.NoError(t, err, "the 401 of the log-in is answered too")
 
-	plain, err := New(srv.URL(), WithTransport(srv), WithLogin("ann", NewSecret("Ann-Passw0rd!")))
+	plain, err := New(srv.URL(), WithTransport(srv), WithLogin("ann", "Ann-Passw0rd!"))
 	require.NoError(t, err)
 	_, err = plain.Users.Get(t.Context(), ByUsername("ann"))
-	require.ErrorIs(t, err, ErrTOTPRequired)
+	require.ErrorIs(t, err, ErrSecondFactorRequired)
 	derived, err := plain.With(WithTwoFactor(answer))
 	require.NoError(t, err)
 	_, err = derived.Users.Get(t.Context(), ByUsername("ann"))
 	require.NoError(t, err, "who derives a client that can answer can log in")
 }
 
-// TestCodesDoNotWait: the code of an authenticator app would be worth nothing after a
+// TestCodesAreFresh: the code of an authenticator app would be worth nothing after a
 // wait for the rate limit.
-func TestCodesDoNotWait(t *testing.T) {
+func TestCodesAreFresh(t *testing.T) {
 	t.Parallel()
 	const seed = "JBSWY3DPEHPK3PXP"
 	synctest.Test(t, func(t *testing.T) {
@@ -134,14 +134,14 @@ func TestCodesDoNotWait(t *testing.T) {
 		require.NoError(t, err)
 		addPeople(t, srv, people(20))
 		id, token := srv.Login("ann")
-		c, err := New(srv.URL(), WithTransport(srv), WithToken(id, NewSecret(token)),
+		c, err := New(srv.URL(), WithTransport(srv), WithToken(id, token),
 			WithTwoFactor(func(context.Context, TwoFactorChallenge) (Secret, error) {
 				return NewSecret(rocketchattest.TOTPCode(seed, time.Now())), nil
 			}))
 		require.NoError(t, err)
 		allAtOnce(t, 20, func(i int) error {
 			user, _ := srv.User(people(20)[i].Username)
-			_, err := c.Users.Update(t.Context(), user.ID, UserUpdate{Name: new("New Name"), Bio: new(""), Nickname: new("")})
+			_, err := c.Users.Update(t.Context(), ByID(user.ID), UserUpdateOptions{Name: new("New Name"), Bio: new(""), Nickname: new("")})
 			return err
 		})
 		assert.Empty(t, refusals(srv))
@@ -203,7 +203,7 @@ func TestUserAgentStays(t *testing.T) {
 	agents := map[string]bool{}
 	c := newTestClient(t, serve(func(_ int, r *http.Request) (*http.Response, error) {
 		agents[r.Header.Get("User-Agent")] = true
-		return replyJSON(200, `{"success":true,"user":{}}`), nil
+		return replyJSON(200, `{"success":true,"user":{"_id":"a"}}`), nil
 	}))
 	for range 3 {
 		_, err := c.Users.Get(t.Context(), ByID("a"))

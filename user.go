@@ -2,17 +2,17 @@ package rocketchat
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// User is an account as the caller may see it. Servers leave out what the caller has
-// no permission for and what was never set, so nearly every field but ID can be zero.
+// User is an account as the caller may see it. Servers leave out fields that the caller
+// has no permission for and fields that were never set, so nearly every field except ID
+// can be zero.
 //
-// Emails, Roles, CreatedAt, LastLogin and the other private fields of somebody else
-// need the permission view-full-other-user-info.
+// Emails, Roles, CreatedAt, LastLogin and the other private fields of other users need
+// the permission view-full-other-user-info.
 type User struct {
 	ID        string   `json:"_id"`
 	Username  string   `json:"username,omitzero"`
@@ -22,24 +22,24 @@ type User struct {
 	Emails    []Email  `json:"emails,omitzero"`
 	Phone     any      `json:"phone,omitzero"`
 	Type      UserType `json:"type,omitzero"`
-	Roles     []string `json:"roles,omitzero"` // ids of roles, not their names
-	Active    bool     `json:"active"`         // false, too, where an answer leaves it out, such as those of roles and presence
+	Roles     []string `json:"roles,omitzero"` // role IDs, not names
+	Active    bool     `json:"active"`         // also false if the answer leaves it out, as those of roles and presence do
 	Reason    string   `json:"reason,omitzero"`
 	Federated bool     `json:"federated,omitzero"`
 
-	// InactiveReason says why the account is not active, from server 8.0 on.
+	// InactiveReason says why the account is not active, since server 8.0.
 	InactiveReason InactiveReason `json:"inactiveReason,omitzero"`
 
 	Status           UserStatus   `json:"status,omitzero"`           // what others see
 	StatusDefault    UserStatus   `json:"statusDefault,omitzero"`    // what the user chose
 	StatusConnection UserStatus   `json:"statusConnection,omitzero"` // what the connections say
 	StatusText       string       `json:"statusText"`
-	StatusSource     StatusSource `json:"statusSource,omitzero"` // from server 8.6 on
+	StatusSource     StatusSource `json:"statusSource,omitzero"` // since server 8.6
 	StatusExpiresAt  Time         `json:"statusExpiresAt,omitzero"`
 	StatusLivechat   string       `json:"statusLivechat,omitzero"`
 
-	// UTCOffset is in hours and can be fractional. It is nil until a program of the
-	// user has told it; 0 is Greenwich.
+	// UTCOffset is in hours and can be fractional. It is nil until one of the user's
+	// clients has reported it.
 	UTCOffset    *float64 `json:"utcOffset,omitzero"`
 	Language     string   `json:"language,omitzero"` // only when the user chose one
 	AvatarETag   string   `json:"avatarETag,omitzero"`
@@ -52,21 +52,20 @@ type User struct {
 	RequirePasswordChange       bool   `json:"requirePasswordChange"`
 	RequirePasswordChangeReason string `json:"requirePasswordChangeReason,omitzero"`
 
-	// CustomFields are those that the server defines in Accounts_CustomFields; without
-	// the permission only the public ones.
+	// CustomFields holds the fields that the server defines in Accounts_CustomFields;
+	// without the permission, only the public ones.
 	CustomFields        map[string]any `json:"customFields,omitzero"`
 	FreeSwitchExtension string         `json:"freeSwitchExtension,omitzero"`
 	ImportIDs           []string       `json:"importIds,omitzero"`
 
-	// Services and Settings are nil unless the answer has them: those about the
-	// account itself do.
+	// Services and Settings are set only in answers about the caller's own account.
 	Services *Services     `json:"services,omitzero"`
 	Settings *UserSettings `json:"settings,omitzero"`
 
-	// Rooms come with [UsersService.GetWithRooms] alone.
+	// Rooms is set only by [UsersService.GetWithRooms].
 	Rooms []UserRoom `json:"rooms,omitzero"`
 
-	// CanViewAllInfo tells, in answers of users.info, whether the caller sees the
+	// CanViewAllInfo reports, in answers of users.info, whether the caller sees the
 	// private fields. Elsewhere it is nil.
 	CanViewAllInfo *bool `json:"canViewAllInfo,omitzero"`
 
@@ -75,24 +74,44 @@ type User struct {
 	RoomRolePriorities map[string]int `json:"roomRolePriorities,omitzero"` // by room id
 	NameInsensitive    string         `json:"nameInsensitive,omitzero"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
-func (u *User) hasEmail(address string) bool {
-	return slices.ContainsFunc(u.Emails, func(e Email) bool { return strings.EqualFold(e.Address, address) })
+// A type with methods for JSON cannot be embedded in JSON, so what embeds User uses this.
+type userWire User
+
+// PrimaryEmail returns the first address, or "" if there is none to see.
+func (u *User) PrimaryEmail() string {
+	if len(u.Emails) == 0 {
+		return ""
+	}
+	return u.Emails[0].Address
 }
+
+// HasRole reports whether the user has the role with the given ID.
+func (u *User) HasRole(id string) bool { return slices.Contains(u.Roles, id) }
+
+func (u *User) hasEmail(address string) bool {
+	return slices.ContainsFunc(u.Emails, func(e Email) bool { return equalFold(e.Address, address) })
+}
+
+// seenWhole reports whether the server showed the private fields too.
+func (u *User) seenWhole() bool { return u.CanViewAllInfo != nil && *u.CanViewAllInfo }
+
+// identity implements [identified].
+func (u *User) identity() string { return u.ID }
 
 // Email is an address of a user.
 type Email struct {
 	Address  string `json:"address"`
 	Verified bool   `json:"verified"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// UserType is the kind of an account. There are others than the ones named here.
+// UserType is the kind of an account. Servers have others beside these.
 type UserType string
 
 // The common types of accounts.
@@ -105,7 +124,7 @@ const (
 // InactiveReason is why an account is not active.
 type InactiveReason string
 
-// The reasons that servers from 8.0 on know.
+// The reasons, since server 8.0.
 const (
 	InactiveDeactivated     InactiveReason = "deactivated"
 	InactivePendingApproval InactiveReason = "pending_approval"
@@ -122,11 +141,11 @@ type UserRoom struct {
 	Unread    int      `json:"unread"`         // messages
 	Federated bool     `json:"federated,omitzero"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// RoomType is the kind of a room. There are others than the ones named here.
+// RoomType is the kind of a room. Servers have others beside these.
 type RoomType string
 
 // The common types of rooms.
@@ -142,7 +161,7 @@ type UserSettings struct {
 	Preferences *Preferences      `json:"preferences,omitzero"` // in me and log-in complete, with the server's defaults; else nil or what was stored
 	Calendar    *CalendarSettings `json:"calendar,omitzero"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
@@ -150,7 +169,7 @@ type UserSettings struct {
 type CalendarSettings struct {
 	Outlook *OutlookSettings `json:"outlook,omitzero"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
@@ -160,7 +179,7 @@ type OutlookSettings struct {
 	ExchangeURL string `json:"Exchange_Url"`
 	OutlookURL  string `json:"Outlook_Url"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
@@ -177,7 +196,7 @@ type Services struct {
 	GitHub          *OAuthService       `json:"github,omitzero"`
 	GitLab          *OAuthService       `json:"gitlab,omitzero"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
@@ -186,7 +205,7 @@ type OAuthService struct {
 	AccessToken  Secret `json:"accessToken,omitzero"`
 	RefreshToken Secret `json:"refreshToken,omitzero"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
@@ -198,7 +217,7 @@ type SecondFactor struct {
 	TempSecret   Secret   `json:"tempSecret,omitzero"`
 	HashedBackup []Secret `json:"hashedBackup,omitzero"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
@@ -208,7 +227,7 @@ type EmailCode struct {
 	Attempts int    `json:"attempts"` // that failed
 	Expire   Time   `json:"expire,omitzero"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
@@ -216,7 +235,7 @@ type EmailCode struct {
 type EmailVerifications struct {
 	VerificationTokens []EmailVerification `json:"verificationTokens,omitzero"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
@@ -226,7 +245,7 @@ type EmailVerification struct {
 	Token   Secret `json:"token,omitzero"`
 	When    Time   `json:"when,omitzero"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
@@ -234,7 +253,7 @@ type EmailVerification struct {
 type LoginTokens struct {
 	LoginTokens []LoginToken `json:"loginTokens,omitzero"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
@@ -243,7 +262,7 @@ type LoginToken struct {
 	HashedToken Secret `json:"hashedToken,omitzero"`
 	When        Time   `json:"when,omitzero"`
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
@@ -252,7 +271,7 @@ type PasswordService struct {
 	Exists bool   // the account has a password
 	Bcrypt Secret // its hash, which some servers give away
 
-	// Extra holds what this version of the package does not know.
+	// Extra holds members that this version of the package does not know.
 	Extra map[string]any
 
 	form passwordForm
@@ -292,8 +311,11 @@ func (p *PasswordService) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
+// MarshalJSON implements [encoding/json.Marshaler].
+func (p PasswordService) MarshalJSON() ([]byte, error) { return encoded(p) }
+
 // MarshalJSONTo implements [json.MarshalerTo]: in the form in which it came.
-func (p *PasswordService) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (p PasswordService) MarshalJSONTo(enc *jsontext.Encoder) error {
 	if p.form == passwordBool {
 		return enc.WriteToken(jsontext.Bool(p.Exists))
 	}

@@ -2,164 +2,142 @@ package rocketchat
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"iter"
-	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // UsersService manages accounts.
 type UsersService service
 
-// UserRef names a user; make one with [ByID], [ByUsername], [ByEmail], [ByImportID] or
-// [ByExtension].
-type UserRef struct{ key, value string }
-
-// ByID names a user by its id, which never changes.
-func ByID(id string) UserRef { return UserRef{"userId", id} }
-
-// ByUsername names a user by its username. [UsersService.Get] wants the exact
-// spelling; other calls ignore the case.
-func ByUsername(name string) UserRef { return UserRef{"username", name} }
-
-// ByEmail names a user by its e-mail address. Only [UsersService.Get] takes it, from
-// server 8.4 on; it needs the permission view-full-other-user-info.
-func ByEmail(address string) UserRef { return UserRef{"email", address} }
-
-// ByImportID names a user by the id that it had in the system it was imported from.
-// Only [UsersService.Get] takes it; it needs the permission view-full-other-user-info.
-func ByImportID(id string) UserRef { return UserRef{"importId", id} }
-
-// ByExtension names a user by the extension for voice calls. Only [UsersService.Get]
-// takes it, from server 8.5 on.
-func ByExtension(number string) UserRef { return UserRef{"freeSwitchExtension", number} }
-
-// named lets the endpoint refuse a reference that names nobody.
-func (r UserRef) named(e endpoint) endpoint {
-	if r.key == "" {
-		return e.require(false, "userId", "or username must be given")
-	}
-	return e.require(r.value != "", r.key, "must not be empty")
-}
-
-// direct is named for the many endpoints that look up ids and usernames alone.
-func (r UserRef) direct(e endpoint) endpoint {
-	return r.named(e).require(r.key == "userId" || r.key == "username", r.key, "is no way to name a user here: use ByID or ByUsername")
-}
-
-// explained adds to the refusal of a server that does not know a way to name users what
-// it would take.
-func (r UserRef) explained(err error) error {
-	version := map[string]string{"email": "8.4", "freeSwitchExtension": "8.5"}[r.key]
-	if e, ok := errors.AsType[*Error](err); ok && version != "" && e.Class == ErrInvalid && strings.HasSuffix(string(e.Code), "invalid-params") {
-		e.Err = fmt.Errorf("to name a user by %s needs server %s or newer", r.key, version)
-	}
-	return err
-}
-
-// addTo adds the reference to the parameters of a call.
-func (r UserRef) addTo(q url.Values) url.Values {
-	if r.value != "" {
-		q.Set(r.key, r.value)
-	}
-	return q
-}
-
-// body is the reference as the body of a call, or as a part of it.
-func (r UserRef) body() userRefBody {
-	switch r.key {
-	case "userId":
-		return userRefBody{UserID: r.value}
-	case "username":
-		return userRefBody{Username: r.value}
-	}
-	return userRefBody{}
-}
-
-type userRefBody struct {
-	UserID   string `json:"userId,omitzero"`
-	Username string `json:"username,omitzero"`
-}
-
-// Get returns one user.
+// Get returns a user.
 //
-// GET /api/v1/users.info. No permission for the public fields; the private ones of
-// somebody else, and to name the user by e-mail address or import id, need
-// view-full-other-user-info. Errors: [ErrNotFound].
-func (s *UsersService) Get(ctx context.Context, ref UserRef, opts ...CallOption) (*User, error) {
-	return s.info(ctx, ref, ref.addTo(url.Values{}), opts)
+//   - GET /api/v1/users.info.
+//   - Permission: none for public fields; view-full-other-user-info for the private
+//     fields of other users and for [ByEmail] and [ByImportID].
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrNotFound]; [ErrEndpointUnknown] if the server does not know the form of
+//     the reference.
+//   - Since server 0.35.0; [ByEmail] since 8.4, [ByExtension] since 8.5.
+func (s *UsersService) Get(ctx context.Context, ref UserRef, callOpts ...CallOption) (*User, error) {
+	return s.info(ctx, userInfo(ref), callOpts)
 }
 
-func (s *UsersService) info(ctx context.Context, ref UserRef, q url.Values, opts []CallOption) (*User, error) {
-	user, err := do[*User](ctx, s.client, ref.named(get("users.info").since("0.35.0").yields("user")), q, nil, opts)
-	return user, ref.explained(err)
-}
-
-// GetWithRooms returns one user with the rooms that the user is in, by type and name.
+// GetWithRooms returns a user with the rooms that they are in, by type and name.
 //
-// GET /api/v1/users.info, on a server 7.0 or newer; an older one leaves out the rooms.
-// So does any for a caller who asks for somebody else without the permission
-// view-other-user-channels; otherwise as [UsersService.Get].
-func (s *UsersService) GetWithRooms(ctx context.Context, ref UserRef, opts ...CallOption) (*User, error) {
-	return s.info(ctx, ref, ref.addTo(query("includeUserRooms", "true")), opts)
+//   - GET /api/v1/users.info.
+//   - Permission: view-other-user-channels for other users, without which the rooms are
+//     left out; otherwise as [UsersService.Get].
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrNotFound].
+//   - Since server 7.0; older servers leave out the rooms.
+func (s *UsersService) GetWithRooms(ctx context.Context, ref UserRef, callOpts ...CallOption) (*User, error) {
+	return s.info(ctx, userInfo(ref).with("includeUserRooms", "true"), callOpts)
 }
 
-// ListOptions choose among all accounts.
-type ListOptions struct {
-	PageOptions
+func userInfo(ref UserRef) endpoint {
+	return get("users.info").since("0.35.0").yields("user").
+		of(ref, refID, refUsername, refEmail, refImportID, refExtension)
+}
 
-	// Email is a whole address, in any case, whose user is wanted; from server 8.4 on.
-	// It needs the permission view-full-other-user-info. Older servers ignore it, which
-	// is an error of class [ErrEndpointUnknown].
+func (s *UsersService) info(ctx context.Context, e endpoint, callOpts []CallOption) (*User, error) {
+	user, err := do[*User](ctx, s.client, e, callOpts)
+	return user, e.user.explained(err)
+}
+
+// UserListOptions select and order accounts.
+type UserListOptions struct {
+	Offset     int      // number of users to skip
+	Count      int      // users per page; 0 is the server's default, 50; servers cap it at 100
+	Everything bool     // all users from Offset on in one answer, if the server allows that
+	Sort       []string // fields to sort by, such as [SortByUsername]; descending with a leading "-"
+
+	// Email selects the user with this address, in any case. It needs server 8.4 and the
+	// permission view-full-other-user-info. Older servers ignore it, which is an error of
+	// class [ErrEndpointUnknown].
 	Email string
 }
 
-// ignored reports a list that has others than were asked for.
-func (o ListOptions) ignored(e endpoint, users []User) error {
+func (o UserListOptions) page() pageOptions {
+	return pageOptions{o.Offset, o.Count, o.Everything, o.Sort}
+}
+
+func (o UserListOptions) at(p pageOptions) UserListOptions {
+	o.Offset, o.Count, o.Everything, o.Sort = p.offset, p.count, p.everything, p.sort
+	return o
+}
+
+func (o UserListOptions) endpoint() endpoint {
+	return get("users.list").since("0.35.0").page(o.page()).with("email", o.Email)
+}
+
+// check reports a list with users other than those asked for.
+func (o UserListOptions) check(users []User) error {
 	for i := range users {
 		if o.Email != "" && !users[i].hasEmail(o.Email) {
-			return &Error{Op: e.op, Class: ErrEndpointUnknown, Message: "by e-mail address needs server 8.4 or newer: this one ignores the address"}
+			return &Error{Op: "users.list", Class: ErrEndpointUnknown, Field: "Email", Message: "is ignored by this server: it needs server 8.4 or newer"}
 		}
 	}
 	return nil
 }
 
-// List returns a page of all accounts: users, bots and apps, active or not, by
+// List returns a page of all accounts, including bots, apps and inactive ones, sorted by
 // username unless opts say otherwise.
 //
-// GET /api/v1/users.list. Permission view-d-room; without view-full-other-user-info
-// the users come without Emails, Roles and LastLogin. CreatedAt and CustomFields are
-// never there. Errors: [ErrForbidden]; code error-invalid-sort.
-func (s *UsersService) List(ctx context.Context, in ListOptions, opts ...CallOption) (*Page[User], error) {
-	e := in.check(get("users.list").since("0.35.0"))
-	answer, err := do[userList](ctx, s.client, e, in.addTo(query("email", in.Email)), nil, opts)
+// Emails, Roles and LastLogin are set only for callers with view-full-other-user-info.
+// CreatedAt and CustomFields are never set.
+//
+//   - GET /api/v1/users.list.
+//   - Permission: view-d-room.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrForbidden]; [ErrInvalid] with [CodeInvalidSort].
+//   - Since server 0.35.0.
+func (s *UsersService) List(ctx context.Context, opts UserListOptions, callOpts ...CallOption) (*Page[User], error) {
+	page, err := userPage(ctx, s.client, opts.endpoint(), callOpts)
 	if err == nil {
-		err = in.ignored(e, answer.Users)
+		err = opts.check(page.Items)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(e, "users", answer.Users, answer.Offset, answer.Total)
+	return page, nil
 }
 
-// All yields every account once, and an error at most once, as the last. Unless in
-// says otherwise they come by id, which never changes: then none is missed that was
-// there all the time, whatever is created, renamed or deleted meanwhile.
+// All returns an iterator over all accounts. It yields every user once, and an error at
+// most once, as the last. Users are sorted by ID unless opts say otherwise: IDs never
+// change, so users who exist throughout are never skipped.
 //
-// GET /api/v1/users.list, as often as it takes: once where the server gives
-// everything at once, as servers do by default. Otherwise as [UsersService.List].
-func (s *UsersService) All(ctx context.Context, in ListOptions, opts ...CallOption) iter.Seq2[*User, error] {
-	return walk(ctx, "users.list", in.sortedBy(SortByID), userID, func(ctx context.Context, page PageOptions) (*Page[User], error) {
-		next := in
-		next.PageOptions = page
-		return s.List(ctx, next, opts...)
-	})
+// The list is read while it arrives: the first user is yielded before the last byte came,
+// and memory does not grow with the list. If the caller takes longer than the network, up
+// to [WithMaxAnswer] bytes are read ahead. If the answer breaks off, the list is asked for
+// again from there on.
+//
+//   - GET /api/v1/users.list, once if the server allows everything in one answer, which is
+//     the default; otherwise once a page.
+//   - Permission: view-d-room.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: as for [UsersService.List].
+//   - Since server 0.35.0.
+func (s *UsersService) All(ctx context.Context, opts UserListOptions, callOpts ...CallOption) iter.Seq2[*User, error] {
+	list := listing[User]{
+		op: "users.list", id: userID, retry: s.client.config.retry,
+		page: func(ctx context.Context, p pageOptions) (*Page[User], error) {
+			return s.List(ctx, opts.at(p), callOpts...)
+		},
+	}
+	if opts.Email == "" {
+		list.open = func(ctx context.Context, p pageOptions) (*listReader[User], context.Context, error) {
+			return openList[User](ctx, s.client, opts.at(p).endpoint().yields("users"), callOpts)
+		}
+	}
+	return list.all(ctx, opts.page().sortedBy(SortByID))
 }
 
-// AccountStatus tells accounts that can log in from those that cannot.
+// AccountStatus says whether an account can log in.
 type AccountStatus string
 
 // The statuses of accounts.
@@ -168,87 +146,103 @@ const (
 	AccountDeactivated AccountStatus = "deactivated"
 )
 
-// ListByStatusOptions choose accounts by what they are. The zero value chooses all.
-type ListByStatusOptions struct {
-	PageOptions
+// UserListByStatusOptions select and order accounts. The zero value selects all.
+type UserListByStatusOptions struct {
+	Offset     int      // number of users to skip
+	Count      int      // users per page; 0 is the server's default, 50; servers cap it at 100
+	Everything bool     // all users from Offset on in one answer, if the server allows that
+	Sort       []string // fields to sort by, such as [SortByUsername]; descending with a leading "-"
 
 	Status AccountStatus
-	// HasLoggedIn chooses those who have ever logged in, or those who never have.
+	// HasLoggedIn selects users who have logged in at least once, or never.
 	HasLoggedIn *bool
 	Type        UserType
-	// Roles are ids of roles, of which a user has at least one.
+	// Roles are role IDs. Users with any of them are selected.
 	Roles []string
-	// SearchTerm is a part of the username, the name or, for a caller with the
-	// permission view-full-other-user-info, the e-mail address.
+	// SearchTerm is a part of the username or the name. For callers with
+	// view-full-other-user-info it can also be a part of the email address.
 	SearchTerm string
-	// InactiveReason chooses by why accounts are not active; from server 8.0 on.
+	// InactiveReason selects accounts by the reason why they are inactive, since server
+	// 8.0. Without a Status it selects inactive accounts only.
 	InactiveReason []InactiveReason
 }
 
-func (o ListByStatusOptions) check(e endpoint) endpoint {
-	known := func(r InactiveReason) bool {
-		return r == InactiveDeactivated || r == InactivePendingApproval || r == InactiveIdleTooLong
-	}
-	return o.PageOptions.check(e).
-		require(o.Status == "" || o.Status == AccountActive || o.Status == AccountDeactivated, "Status", "must be active or deactivated").
-		require(!slices.ContainsFunc(o.InactiveReason, func(r InactiveReason) bool { return !known(r) }), "InactiveReason",
-			"must be deactivated, pending_approval or idle_too_long")
+func (o UserListByStatusOptions) page() pageOptions {
+	return pageOptions{o.Offset, o.Count, o.Everything, o.Sort}
 }
 
-func (o ListByStatusOptions) query() url.Values {
-	q := query("status", string(o.Status), "type", string(o.Type), "searchTerm", o.SearchTerm)
-	if o.HasLoggedIn != nil {
-		q.Set("hasLoggedIn", strconv.FormatBool(*o.HasLoggedIn))
+func (o UserListByStatusOptions) at(p pageOptions) UserListByStatusOptions {
+	o.Offset, o.Count, o.Everything, o.Sort = p.offset, p.count, p.everything, p.sort
+	return o
+}
+
+func (o UserListByStatusOptions) endpoint() endpoint {
+	known := []InactiveReason{InactiveDeactivated, InactivePendingApproval, InactiveIdleTooLong}
+	unknown := slices.ContainsFunc(o.InactiveReason, func(r InactiveReason) bool { return !slices.Contains(known, r) })
+	status := o.Status
+	if status == "" && len(o.InactiveReason) > 0 { // servers would list active users too
+		status = AccountDeactivated
 	}
-	for _, role := range o.Roles {
-		q.Add("roles[]", role)
+	e := get("users.listByStatus").since("6.8.0").page(o.page()).
+		require(o.Status == "" || o.Status == AccountActive || o.Status == AccountDeactivated, "Status", "must be active or deactivated").
+		require(!unknown, "InactiveReason", "must be deactivated, pending_approval or idle_too_long").
+		with("status", string(status)).with("type", string(o.Type)).with("searchTerm", o.SearchTerm).
+		withAll("roles[]", o.Roles)
+	if o.HasLoggedIn != nil {
+		e = e.with("hasLoggedIn", strconv.FormatBool(*o.HasLoggedIn))
 	}
 	for _, reason := range o.InactiveReason {
-		q.Add("inactiveReason[]", string(reason))
+		e = e.withAll("inactiveReason[]", []string{string(reason)})
 	}
-	return o.addTo(q)
+	return e
 }
 
-// ListByStatus returns a page of the accounts that in describes. Accounts that wait
-// for approval are those of type user that have never logged in.
+// ListByStatus returns a page of the accounts that opts select. Accounts that wait for
+// approval are those of type user that have never logged in.
 //
-// GET /api/v1/users.listByStatus, on a server 6.8 or newer. Permission view-d-room,
-// which here suffices for Emails, Roles and LastLogin. Errors: [ErrForbidden],
-// [ErrEndpointUnknown]; code error-invalid-sort.
-func (s *UsersService) ListByStatus(ctx context.Context, in ListByStatusOptions, opts ...CallOption) (*Page[User], error) {
-	e := in.check(get("users.listByStatus").since("6.8.0"))
-	answer, err := do[userList](ctx, s.client, e, in.query(), nil, opts)
+//   - GET /api/v1/users.listByStatus.
+//   - Permission: view-d-room, which is enough for Emails, Roles and LastLogin here.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: [ErrForbidden]; [ErrInvalid] with [CodeInvalidSort].
+//   - Since server 6.8.0.
+func (s *UsersService) ListByStatus(ctx context.Context, opts UserListByStatusOptions, callOpts ...CallOption) (*Page[User], error) {
+	return userPage(ctx, s.client, opts.endpoint(), callOpts)
+}
+
+// AllByStatus returns an iterator over the accounts that opts select, as
+// [UsersService.All] does over all.
+//
+//   - GET /api/v1/users.listByStatus, once if the server allows everything in one answer,
+//     otherwise once a page.
+//   - Permission: view-d-room.
+//   - Second factor: not asked for.
+//   - Retried if the response is lost.
+//   - Errors: as for [UsersService.ListByStatus].
+//   - Since server 6.8.0.
+func (s *UsersService) AllByStatus(ctx context.Context, opts UserListByStatusOptions, callOpts ...CallOption) iter.Seq2[*User, error] {
+	return listing[User]{
+		op: "users.listByStatus", id: userID, retry: s.client.config.retry,
+		page: func(ctx context.Context, p pageOptions) (*Page[User], error) {
+			return s.ListByStatus(ctx, opts.at(p), callOpts...)
+		},
+		open: func(ctx context.Context, p pageOptions) (*listReader[User], context.Context, error) {
+			return openList[User](ctx, s.client, opts.at(p).endpoint().yields("users"), callOpts)
+		},
+	}.all(ctx, opts.page().sortedBy(SortByID))
+}
+
+// userPage makes a call that answers with a page of users.
+func userPage(ctx context.Context, client *Client, e endpoint, callOpts []CallOption) (*Page[User], error) {
+	list, err := do[struct {
+		Users  items[User] `json:"users"`
+		Offset int         `json:"offset"`
+		Total  int         `json:"total"`
+	}](ctx, client, e, callOpts)
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(e, "users", answer.Users, answer.Offset, answer.Total)
-}
-
-// AllByStatus yields every account that in describes, as [UsersService.All] does.
-//
-// GET /api/v1/users.listByStatus, as often as it takes; otherwise as
-// [UsersService.ListByStatus].
-func (s *UsersService) AllByStatus(ctx context.Context, in ListByStatusOptions, opts ...CallOption) iter.Seq2[*User, error] {
-	return walk(ctx, "users.listByStatus", in.sortedBy(SortByID), userID, func(ctx context.Context, page PageOptions) (*Page[User], error) {
-		next := in
-		next.PageOptions = page
-		return s.ListByStatus(ctx, next, opts...)
-	})
-}
-
-// userList is the answer that holds a page of users.
-type userList struct {
-	Users  items[User] `json:"users"`
-	Offset int         `json:"offset"`
-	Total  int         `json:"total"`
+	return pageOf(e, "users", list.Users, list.Offset, list.Total)
 }
 
 func userID(u *User) string { return u.ID }
-
-// sortedBy returns the options with a sort of their own.
-func (o PageOptions) sortedBy(key SortKey) PageOptions {
-	if len(o.Sort) == 0 {
-		o.Sort = []SortKey{key}
-	}
-	return o
-}

@@ -76,10 +76,10 @@ func userGetWire() []wireRow {
 }
 
 func userListWire() []wireRow {
-	list := func(in ListOptions) func(context.Context, *Client) (any, error) {
+	list := func(in UserListOptions) func(context.Context, *Client) (any, error) {
 		return func(ctx context.Context, c *Client) (any, error) { return c.Users.List(ctx, in) }
 	}
-	byStatus := func(in ListByStatusOptions) func(context.Context, *Client) (any, error) {
+	byStatus := func(in UserListByStatusOptions) func(context.Context, *Client) (any, error) {
 		return func(ctx context.Context, c *Client) (any, error) { return c.Users.ListByStatus(ctx, in) }
 	}
 	page := func(offset, total int, ids ...string) func(*testing.T, any) {
@@ -100,28 +100,28 @@ func userListWire() []wireRow {
 		}
 	}
 	return []wireRow{
-		{"users.list", "plain", list(ListOptions{}), page(0, 3, aliceID, brunoID, "rocket.cat")},
-		{"users.list", "restricted", list(ListOptions{}), page(0, 3, aliceID, brunoID, "rocket.cat")},
-		{"users.list", "empty", list(ListOptions{PageOptions: PageOptions{Offset: 500}}), page(0, 0)},
-		{"users.list", "options", list(ListOptions{
-			PageOptions: PageOptions{Offset: 2, Count: 2, Sort: []SortKey{SortByCreatedAt.Desc(), SortByUsername}},
+		{"users.list", "plain", list(UserListOptions{}), page(0, 3, aliceID, brunoID, "rocket.cat")},
+		{"users.list", "restricted", list(UserListOptions{}), page(0, 3, aliceID, brunoID, "rocket.cat")},
+		{"users.list", "empty", list(UserListOptions{Offset: 500}), page(0, 0)},
+		{"users.list", "options", list(UserListOptions{
+			Offset: 2, Count: 2, Sort: []string{"-" + SortByCreatedAt, SortByUsername},
 		}), page(2, 3, "rocket.cat")},
-		{"users.list", "by-email", list(ListOptions{
-			PageOptions: PageOptions{Count: 20, Sort: []SortKey{SortByUsername}},
-			Email:       "bruno.costa@example.org",
+		{"users.list", "by-email", list(UserListOptions{
+			Count: 20, Sort: []string{SortByUsername},
+			Email: "bruno.costa@example.org",
 		}), page(0, 1, brunoID)},
 		{"users.list", "iterate", func(ctx context.Context, c *Client) (any, error) {
-			return collect(c.Users.All(ctx, ListOptions{}))
+			return collect(c.Users.All(ctx, UserListOptions{}))
 		}, all(aliceID, brunoID, "rocket.cat")},
 		{"users.list", "iterate-options", func(ctx context.Context, c *Client) (any, error) {
-			return collect(c.Users.All(ctx, ListOptions{
-				PageOptions: PageOptions{Offset: 2, Count: 2, Sort: []SortKey{"-username"}},
+			return collect(c.Users.All(ctx, UserListOptions{
+				Offset: 2, Count: 2, Sort: []string{"-username"},
 			}))
 		}, all("rocket.cat")},
-		{"users.listByStatus", "plain", byStatus(ListByStatusOptions{}), page(0, 2, aliceID, "rocket.cat")},
-		{"users.listByStatus", "options", byStatus(ListByStatusOptions{
-			PageOptions: PageOptions{Offset: 1, Count: 20, Sort: []SortKey{SortByName}},
-			Status:      AccountDeactivated, HasLoggedIn: new(false), Type: UserTypeUser, Roles: []string{"user", "bot"},
+		{"users.listByStatus", "plain", byStatus(UserListByStatusOptions{}), page(0, 2, aliceID, "rocket.cat")},
+		{"users.listByStatus", "options", byStatus(UserListByStatusOptions{
+			Offset: 1, Count: 20, Sort: []string{SortByName},
+			Status: AccountDeactivated, HasLoggedIn: new(false), Type: UserTypeUser, Roles: []string{"user", "bot"},
 			SearchTerm: "bru", InactiveReason: []InactiveReason{InactivePendingApproval, InactiveIdleTooLong},
 		}), func(t *testing.T, got any) {
 			page(0, 1, brunoID)(t, got)
@@ -129,7 +129,7 @@ func userListWire() []wireRow {
 			assert.False(t, got.(*Page[User]).Items[0].Active)
 		}},
 		{"users.listByStatus", "iterate", func(ctx context.Context, c *Client) (any, error) {
-			return collect(c.Users.AllByStatus(ctx, ListByStatusOptions{Status: AccountActive}))
+			return collect(c.Users.AllByStatus(ctx, UserListByStatusOptions{Status: AccountActive}))
 		}, all(aliceID, "rocket.cat")},
 	}
 }
@@ -156,7 +156,7 @@ func usersLossless() []losslessRow {
 	}
 }
 
-func TestUsersRefuseToRead(t *testing.T) {
+func TestUsersRejectBadReads(t *testing.T) {
 	t.Parallel()
 	get := func(ref UserRef) func(context.Context, *Client) error {
 		return func(ctx context.Context, c *Client) error {
@@ -164,36 +164,36 @@ func TestUsersRefuseToRead(t *testing.T) {
 			return err
 		}
 	}
-	list := func(in ListByStatusOptions) func(context.Context, *Client) error {
+	list := func(in UserListByStatusOptions) func(context.Context, *Client) error {
 		return func(ctx context.Context, c *Client) error {
 			_, err := c.Users.ListByStatus(ctx, in)
 			return err
 		}
 	}
-	testRefused(t, []refusedRow{
-		{"nobody", "userId", get(UserRef{})},
+	testRejected(t, []rejectedRow{
+		{"nobody", "user", get(UserRef{})},
 		{"no id", "userId", get(ByID(""))},
 		{"no username", "username", get(ByUsername(""))},
 		{"no address", "email", get(ByEmail(""))},
 		{"no import id", "importId", get(ByImportID(""))},
 		{"no extension", "freeSwitchExtension", get(ByExtension(""))},
-		{"the rooms of nobody", "userId", func(ctx context.Context, c *Client) error {
+		{"the rooms of nobody", "user", func(ctx context.Context, c *Client) error {
 			_, err := c.Users.GetWithRooms(ctx, UserRef{})
 			return err
 		}},
 		{"negative count", "Count", func(ctx context.Context, c *Client) error {
-			_, err := c.Users.List(ctx, ListOptions{PageOptions: PageOptions{Count: -1}})
+			_, err := c.Users.List(ctx, UserListOptions{Count: -1})
 			return err
 		}},
 		{"everything sorted by nothing", "Sort", func(ctx context.Context, c *Client) error {
-			_, err := collect(c.Users.All(ctx, ListOptions{PageOptions: PageOptions{Sort: []SortKey{"-"}}}))
+			_, err := collect(c.Users.All(ctx, UserListOptions{Sort: []string{"-"}}))
 			return err
 		}},
-		{"negative offset", "Offset", list(ListByStatusOptions{PageOptions: PageOptions{Offset: -1}})},
-		{"unknown status", "Status", list(ListByStatusOptions{Status: "asleep"})},
-		{"unknown reason", "InactiveReason", list(ListByStatusOptions{InactiveReason: []InactiveReason{InactiveDeactivated, "why not"}})},
+		{"negative offset", "Offset", list(UserListByStatusOptions{Offset: -1})},
+		{"unknown status", "Status", list(UserListByStatusOptions{Status: "asleep"})},
+		{"unknown reason", "InactiveReason", list(UserListByStatusOptions{InactiveReason: []InactiveReason{InactiveDeactivated, "why not"}})},
 		{"everybody of an unknown status", "Status", func(ctx context.Context, c *Client) error {
-			_, err := collect(c.Users.AllByStatus(ctx, ListByStatusOptions{Status: "asleep"}))
+			_, err := collect(c.Users.AllByStatus(ctx, UserListByStatusOptions{Status: "asleep"}))
 			return err
 		}},
 	})
@@ -207,26 +207,26 @@ func TestListIsMissing(t *testing.T) {
 		"GET /api/v1/users.listByStatus": "users.verifyEmail/ok",
 		"GET /api/v1/directory":          "users.verifyEmail/ok",
 	})
-	client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", NewSecret("token")))
+	client, err := New("https://chat.example.org", WithTransport(mock), WithToken("user", "token"))
 	require.NoError(t, err)
-	_, err = client.Users.List(t.Context(), ListOptions{})
+	_, err = client.Users.List(t.Context(), UserListOptions{})
 	require.ErrorIs(t, err, ErrBadAnswer)
-	assert.EqualError(t, err, `rocketchat: users.list the answer has no "users"`)
-	_, err = client.Users.ListByStatus(t.Context(), ListByStatusOptions{})
+	assert.EqualError(t, err, `rocketchat: users.list: the answer has no "users"`)
+	_, err = client.Users.ListByStatus(t.Context(), UserListByStatusOptions{})
 	require.ErrorIs(t, err, ErrBadAnswer)
-	_, err = client.Users.Directory(t.Context(), DirectoryOptions{})
+	_, err = client.Users.Directory(t.Context(), UserDirectoryOptions{})
 	require.ErrorIs(t, err, ErrBadAnswer)
 }
 
-// TestOlderServerIsTold: what an older server ignores or refuses without saying why is
+// TestOlderServers: what an older server ignores or refuses without saying why is
 // an error that says which version is needed.
-func TestOlderServerIsTold(t *testing.T) {
+func TestOlderServers(t *testing.T) {
 	t.Parallel()
 	old := adminClient(t, rocketchattest.New())
 	_, err := old.Users.Get(t.Context(), ByEmail("admin@example.com"))
-	require.ErrorIs(t, err, ErrInvalid)
+	require.ErrorIs(t, err, ErrEndpointUnknown)
 	require.ErrorContains(t, err, "needs server 8.4")
-	_, err = old.Users.List(t.Context(), ListOptions{Email: "admin@example.com"})
+	_, err = old.Users.List(t.Context(), UserListOptions{Email: "admin@example.com"})
 	require.ErrorIs(t, err, ErrEndpointUnknown)
 	require.ErrorContains(t, err, "needs server 8.4")
 
@@ -234,7 +234,7 @@ func TestOlderServerIsTold(t *testing.T) {
 	user, err := today.Users.Get(t.Context(), ByEmail("admin@example.com"))
 	require.NoError(t, err)
 	assert.Equal(t, "admin", user.Username)
-	page, err := today.Users.List(t.Context(), ListOptions{Email: "ADMIN@example.com"})
+	page, err := today.Users.List(t.Context(), UserListOptions{Email: "ADMIN@example.com"})
 	require.NoError(t, err)
 	assert.Len(t, page.Items, 1)
 }

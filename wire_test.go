@@ -32,7 +32,7 @@ type wireRow struct {
 // wireRows collects the rows of all services.
 func wireRows() []wireRow {
 	return slices.Concat(
-		sessionsWire(), meWire(), usersWire(), searchWire(), teamsWire(),
+		sessionsWire(), meRows(), usersWire(), searchWire(), teamsWire(),
 		preferencesWire(), tokensWire(), rolesWire(), statusWire(), avatarsWire(), twoFactorWire(), serverWire(),
 	)
 }
@@ -92,7 +92,7 @@ func TestWire(t *testing.T) {
 				return readAnswer(t, row.op, x.Answer).response(), nil
 			})
 			client, err := New("https://chat.example.org/sub", WithTransport(mock),
-				WithToken("wire-user", NewSecret("wire-token")), WithRetry(RetryPolicy{MaxAttempts: 1}))
+				WithToken("wire-user", "wire-token"), WithRetry(RetryPolicy{MaxAttempts: 1}))
 			require.NoError(t, err)
 			got, err := row.call(t.Context(), client)
 			require.NoError(t, err)

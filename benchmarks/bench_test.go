@@ -57,7 +57,7 @@ func Benchmark(b *testing.B) {
 						}
 					})
 				})
-				client.Close(b.Context())
+				client.Close()
 			}
 		})
 	}
@@ -72,7 +72,7 @@ func TestEveryCaseRuns(t *testing.T) { //nolint:paralleltest // see above
 			if _, err := c.Run(t.Context(), 0, client); err != nil {
 				t.Error(err)
 			}
-			client.Close(t.Context())
+			client.Close()
 		}
 	}
 }
@@ -106,7 +106,7 @@ func TestFrugal(t *testing.T) { //nolint:paralleltest // see above
 // usual is what a number of calls took after the first ones.
 func usual(t *testing.T, c Case, client Client) Result {
 	t.Helper()
-	defer client.Close(t.Context())
+	defer client.Close()
 	var sum Result
 	for i := range 60 {
 		r, err := c.Run(t.Context(), 0, client)
@@ -125,7 +125,7 @@ func usual(t *testing.T, c Case, client Client) Result {
 
 func TestLimited(t *testing.T) { //nolint:paralleltest // see above
 	client := LimitedClients(address, "test")[0]
-	defer client.Close(t.Context())
+	defer client.Close()
 	result, err := RunLimited(t.Context(), client, LimitedPaths(address, "test")[0])
 	if err != nil {
 		t.Fatal(err)
@@ -167,14 +167,14 @@ func TestCold(t *testing.T) { //nolint:paralleltest // see above
 
 // TestResultsStay guards the buffers that the library uses again.
 func TestResultsStay(t *testing.T) { //nolint:paralleltest // see above
-	client, err := rocketchat.New(address+"/plain", rocketchat.WithToken(userID, rocketchat.NewSecret(token)))
+	client, err := rocketchat.New(address+"/plain", rocketchat.WithToken(userID, token))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = client.Close(t.Context()) }()
+	defer func() { _ = client.Close() }()
 	page := func(offset int) *rocketchat.Page[rocketchat.User] {
 		t.Helper()
-		p, err := client.Users.List(t.Context(), rocketchat.ListOptions{PageOptions: rocketchat.PageOptions{Count: 100, Offset: offset}})
+		p, err := client.Users.List(t.Context(), rocketchat.UserListOptions{Count: 100, Offset: offset})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -33,7 +33,7 @@ type Client struct {
 	Info   func(context.Context) error
 	List   func(ctx context.Context, count int) error // 0 for everything
 	Create func(context.Context) error
-	Close  func(context.Context)
+	Close  func()
 }
 
 const (
@@ -64,7 +64,7 @@ func NewBaseline(address string) Client { return plain(Baseline, address, decode
 
 // NewLibrary is the library as its README introduces it.
 func NewLibrary(address string, opts ...rocketchat.Option) Client {
-	client, err := rocketchat.New(address, append([]rocketchat.Option{rocketchat.WithToken(userID, rocketchat.NewSecret(token))}, opts...)...)
+	client, err := rocketchat.New(address, append([]rocketchat.Option{rocketchat.WithToken(userID, token)}, opts...)...)
 	if err != nil {
 		panic(err)
 	}
@@ -78,14 +78,14 @@ func NewLibrary(address string, opts ...rocketchat.Option) Client {
 			return check(u.Username == wanted)
 		},
 		List: func(ctx context.Context, count int) error {
-			page, err := client.Users.List(ctx, rocketchat.ListOptions{PageOptions: rocketchat.PageOptions{Count: count, Everything: count == 0}})
+			page, err := client.Users.List(ctx, rocketchat.UserListOptions{Count: count, Everything: count == 0})
 			if err != nil {
 				return err
 			}
 			return check(len(page.Items) > 0)
 		},
 		Create: func(ctx context.Context) error {
-			u, err := client.Users.Create(ctx, rocketchat.UserCreate{
+			u, err := client.Users.Create(ctx, rocketchat.UserCreateOptions{
 				Name: "Alice Adams", Username: "alice", Email: "alice@example.org", Password: rocketchat.NewSecret("Secret-alice-1"), Verified: new(true),
 			})
 			if err != nil {
@@ -93,7 +93,7 @@ func NewLibrary(address string, opts ...rocketchat.Option) Client {
 			}
 			return check(u.Username == "alice")
 		},
-		Close: func(ctx context.Context) { _ = client.Close(ctx) },
+		Close: func() { _ = client.Close() },
 	}
 }
 
@@ -112,8 +112,8 @@ func newTransport() *http.Transport {
 	return t
 }
 
-func closing(t *http.Transport) func(context.Context) {
-	return func(context.Context) { t.CloseIdleConnections() }
+func closing(t *http.Transport) func() {
+	return func() { t.CloseIdleConnections() }
 }
 
 // read takes in an answer.
@@ -320,6 +320,6 @@ func sdk(address string) Client {
 			}
 			return check(answer.User.Username == "alice")
 		},
-		Close: func(context.Context) { http.DefaultClient.CloseIdleConnections() },
+		Close: func() { http.DefaultClient.CloseIdleConnections() },
 	}
 }

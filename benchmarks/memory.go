@@ -64,13 +64,13 @@ func MeasureHeap(f func() (result any, err error)) (Heap, error) {
 
 // HeapOfPage measures a page of 5,000 users with the library.
 func HeapOfPage(ctx context.Context, address string) (Heap, error) {
-	client, err := rocketchat.New(address+"/plain", rocketchat.WithToken(userID, rocketchat.NewSecret(token)))
+	client, err := rocketchat.New(address+"/plain", rocketchat.WithToken(userID, token))
 	if err != nil {
 		return Heap{}, err
 	}
-	defer func() { _ = client.Close(ctx) }()
+	defer func() { _ = client.Close() }()
 	list := func() (any, error) {
-		return client.Users.List(ctx, rocketchat.ListOptions{PageOptions: rocketchat.PageOptions{Everything: true}})
+		return client.Users.List(ctx, rocketchat.UserListOptions{Everything: true})
 	}
 	if _, err := client.Users.Get(ctx, rocketchat.ByUsername(wanted)); err != nil {
 		return Heap{}, err
@@ -100,11 +100,11 @@ func HeapOfPageBaseline(ctx context.Context, address string) (Heap, error) {
 // HeapOfAll tells how the heap grows, without garbage, while all users are paged
 // through in pages of 100: what is live after the first page and before the last.
 func HeapOfAll(ctx context.Context, address string, users int) (first, last uint64, err error) {
-	client, err := rocketchat.New(address+"/plain", rocketchat.WithToken(userID, rocketchat.NewSecret(token)))
+	client, err := rocketchat.New(address+"/plain", rocketchat.WithToken(userID, token))
 	if err != nil {
 		return 0, 0, err
 	}
-	defer func() { _ = client.Close(ctx) }()
+	defer func() { _ = client.Close() }()
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	live := func() uint64 {
 		runtime.GC()
@@ -112,7 +112,7 @@ func HeapOfAll(ctx context.Context, address string, users int) (first, last uint
 		return heapNow(sample)
 	}
 	floor, seen := live(), 0
-	for _, err := range client.Users.All(ctx, rocketchat.ListOptions{PageOptions: rocketchat.PageOptions{Count: 100}}) {
+	for _, err := range client.Users.All(ctx, rocketchat.UserListOptions{Count: 100}) {
 		if err != nil {
 			return 0, 0, err
 		}
@@ -140,7 +140,7 @@ func MeasureCold(ctx context.Context, make func() Client) (Cold, error) {
 	goroutines := settled()
 	unused := make()
 	cold := Cold{New: settled() - goroutines}
-	unused.Close(ctx)
+	unused.Close()
 	var (
 		client Client
 		err    error
@@ -154,7 +154,7 @@ func MeasureCold(ctx context.Context, make func() Client) (Cold, error) {
 	}
 	cold.Later, err = Measure(ctx, 50*time.Millisecond, 1, client.Info)
 	cold.Idle = settled() - goroutines
-	client.Close(ctx)
+	client.Close()
 	cold.Closed = settled() - goroutines
 	return cold, err
 }

@@ -1,8 +1,10 @@
 package examples_test
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -30,6 +32,18 @@ func TestQuickstart(t *testing.T) {
 	assert.Equal(t, before, c.usernames())
 }
 
+// By default servers mail a code to people whose address is verified, before they can log
+// in. Those of the tour can.
+func TestQuickstartWithMailedCodes(t *testing.T) {
+	t.Parallel()
+	c := newChat(t, rocketchattest.WithSetting("Accounts_TwoFactorAuthentication_By_Email_Auto_Opt_In", true), rocketchattest.WithVersion("8.3.0"))
+	r := program{tool: "quickstart", env: c.login()}.run(t)
+	assert.Contains(t, r.stdout, "5 of 5 accounts deleted")
+	for _, mail := range c.Mails() {
+		assert.NotEqual(t, rocketchattest.MailSecondFactor, mail.Kind, "to %s", mail.To)
+	}
+}
+
 // What quickstart made is removed after a failure, too.
 func TestQuickstartFails(t *testing.T) {
 	t.Parallel()
@@ -42,8 +56,8 @@ func TestQuickstartFails(t *testing.T) {
 	})
 	r := program{tool: "quickstart", env: c.login(), code: 1}.run(t)
 	assert.Contains(t, r.stdout, "5 of 5 accounts deleted")
-	assert.Contains(t, r.stderr, "quickstart: rocketchat: users.update: 403")
-	assert.Contains(t, r.stderr, "the account needs: create-user")
+	assert.Contains(t, r.stderr, "quickstart: users.update: 403")
+	assert.Contains(t, r.stderr, "the account needs the permissions create-user")
 	assert.Equal(t, before, c.usernames())
 }
 
@@ -57,7 +71,7 @@ func TestProvision(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "result.csv")
 	p := program{tool: "provision", args: []string{"-out", out, people}, env: c.login()}
 	r := p.run(t)
-	assert.Contains(t, r.stdout, "2 created, 1 updated, 0 activated, 0 not done")
+	assert.Contains(t, r.stderr, "2 created, 1 updated, 0 activated, 0 failed, 0 not begun, 0 refused")
 	assert.NotContains(t, r.all(), "zoe-secret-1")
 
 	anna := c.user(t, "anna.weber")
@@ -76,11 +90,11 @@ func TestProvision(t *testing.T) {
 	rows, err := csv.NewReader(strings.NewReader(string(written))).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, rows, 4)
-	assert.Equal(t, []string{"username", "action", "result", "id", "changes", "error"}, rows[0])
-	assert.Equal(t, []string{"zoe.new", "create", "created", zoe.ID}, rows[2][:4])
+	assert.Equal(t, []string{"line", "username", "action", "result", "id", "changes", "error"}, rows[0])
+	assert.Equal(t, []string{"3", "zoe.new", "create", "created", zoe.ID}, rows[2][:5])
 	assert.NotContains(t, string(written), "zoe-secret-1")
 
-	assert.Contains(t, p.run(t).stdout, "0 to create, 0 to update, 0 to activate, 0 to deactivate, 0 refused, 3 unchanged")
+	assert.Contains(t, p.run(t).stdout, "0 to create, 0 to update, 0 to activate, 0 refused, 3 unchanged")
 }
 
 func TestProvisionJSON(t *testing.T) {
@@ -88,32 +102,153 @@ func TestProvisionJSON(t *testing.T) {
 	c := newChat(t)
 	r := program{
 		tool: "provision", args: []string{"-format", "json", "-"}, env: c.login(), code: 1,
-		stdin: `[{"username":"anna.weber","bio":""},{"username":"ben.okafor","active":false},{"username":"no.address"}]`,
+		stdin: `[{"username":"anna.weber","bio":""},` + "\n" + `{"username":"ben.okafor","active":false},` + "\n" + `{"username":"no.address"}]`,
 	}.run(t)
-	assert.Contains(t, r.stdout, "ben.okafor           is active: deactivate with offboard")
-	assert.Contains(t, r.stdout, "a new account needs an address")
-	assert.Contains(t, r.stderr, "2 of what the file asks for cannot be done")
+	assert.Contains(t, r.stderr, "standard input:2: ben.okafor: is active: deactivate with offboard")
+	assert.Contains(t, r.stderr, "standard input:3: no.address: a new account needs an address")
+	assert.Contains(t, r.stderr, "0 created, 1 updated, 0 activated, 0 failed, 0 not begun, 2 refused")
 	assert.Empty(t, c.user(t, "anna.weber").Bio, "an empty text erases")
 	assert.Equal(t, "Annie", c.user(t, "anna.weber").Nickname)
 	assert.False(t, c.user(t, "ben.okafor").Inactive)
 }
 
-func TestProvisionUnreadable(t *testing.T) {
+// Every problem of a file has a line, and nothing is done before all are mended.
+func TestProvisionProblems(t *testing.T) {
 	t.Parallel()
 	c := newChat(t)
-	for part, path := range map[string]string{
-		`there is no column "phone"`:      file(t, "a.csv", "username,phone\nx,1\n"),
-		"line 3: active must be":          file(t, "b.csv", "username,active\nx,yes\ny,perhaps\n"),
-		"the file is empty":               file(t, "c.csv", ""),
-		"wrong number of fields":          file(t, "d.csv", "username,name\nx\n"),
-		`unknown field "user"`:            file(t, "e.json", `[{"user":"x"}]`),
-		"no such file":                    filepath.Join(t.TempDir(), "none.csv"),
-		`"anna" stands in the list twice`: file(t, "f.csv", "username\nAnna\nanna\n"),
-	} {
-		r := program{tool: "provision", args: []string{path}, env: c.login(), code: 1}.run(t)
-		assert.Contains(t, r.stderr, part)
+	bad := file(t, "people.csv", "username,active\nzoe.new,perhaps\nann,yes\nAnn,no\n")
+	r := program{tool: "provision", args: []string{bad}, env: c.login(), code: 1}.run(t)
+	assert.Equal(t, bad+":2: active must be yes or no, not \"perhaps\"\n"+bad+":4: Ann is listed in line 3 already\n"+
+		"2 problems in "+bad+"; nothing was changed\n", r.stderr)
+	assert.Empty(t, r.stdout)
+
+	p := program{tool: "provision", args: []string{"--format", "json", "-"}, env: c.login(), code: 1, stdin: "[{\"username\":\"zoe.new\"}]\n[]"}
+	assert.Contains(t, p.run(t).stderr, "standard input:2: there is something after the end of the list\n")
+	missing := program{tool: "provision", args: []string{"none.csv"}, env: c.login(), code: 1}
+	assert.Equal(t, "provision: open none.csv: no such file or directory\n", missing.run(t).stderr)
+	assert.Empty(t, c.Calls(), "the server is not bothered")
+
+	wrong := file(t, "wrong.csv", "username,email,roles\nzoe.new,zoe@example.com,\nanna.weber,ben.okafor@example.com,\n")
+	r = program{tool: "provision", args: []string{wrong}, env: c.login(), code: 1}.run(t)
+	assert.Contains(t, r.stderr, wrong+":3: anna.weber: ", "what cannot be done has a line, too")
+	assert.NotContains(t, r.stderr, "provision: ", "all was said")
+}
+
+// The result is opened before the work.
+func TestProvisionOut(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	people := file(t, "people.csv", "username,email\nzoe.new,zoe@example.com\n")
+	folder := t.TempDir()
+	for _, out := range []string{filepath.Join(folder, "none", "out.csv"), folder} {
+		r := program{tool: "provision", args: []string{"--out", out, people}, env: c.login(), code: 1}.run(t)
+		assert.Contains(t, r.stderr, "provision: create "+out+": ")
 	}
 	assert.Empty(t, c.writes())
+	out := file(t, "out.csv", "of the last run")
+	c.AnswerNext("users.list", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte(`{"success":false,"error":"unauthorized"}`))
+	})
+	program{tool: "provision", args: []string{"--out", out, people}, env: c.login(), code: 1}.run(t)
+	text, err := os.ReadFile(out)
+	require.NoError(t, err)
+	assert.Equal(t, "of the last run", string(text), "a run that came to nothing leaves it")
+	entries, err := os.ReadDir(filepath.Dir(out))
+	require.NoError(t, err)
+	assert.Len(t, entries, 1, "and nothing beside it")
+
+	program{tool: "provision", args: []string{"--out", "/dev/null", people}, env: c.login()}.run(t)
+	device, err := os.Stat("/dev/null")
+	require.NoError(t, err)
+	assert.False(t, device.Mode().IsRegular())
+}
+
+// What people call themselves is no formula of a spreadsheet.
+func TestFormulas(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	names := []string{"=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "x;=1", "＝1", "a,=1", "\"=1", "plain - text"}
+	var input [][]string
+	for i, name := range names {
+		_, err := c.AddUser(rocketchattest.User{Username: fmt.Sprintf("user.%02d", i), Name: name, Email: fmt.Sprintf("u%d@example.com", i)})
+		require.NoError(t, err)
+		input = append(input, []string{fmt.Sprintf("user.%02d", i), "new " + name, name})
+	}
+	safe := func(t *testing.T, text string) (rows [][]string) {
+		t.Helper()
+		rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+		require.NoError(t, err)
+		for _, row := range rows {
+			for _, cell := range row {
+				for part := range strings.SplitSeq(cell, ";") {
+					part = strings.TrimSpace(part)
+					assert.False(t, part != "" && strings.Contains("=+-@\t\r＝", string([]rune(part)[:1])), "%q", cell)
+				}
+			}
+		}
+		return rows
+	}
+	r := program{tool: "roster", args: []string{"-format", "csv", "-search", "user."}, env: c.login()}.run(t)
+	rows := safe(t, r.stdout)
+	require.Len(t, rows, len(names)+1)
+	assert.Equal(t, "'=1+1", rows[1][1])
+	assert.Equal(t, "plain - text", rows[len(names)][1])
+
+	var text strings.Builder
+	require.NoError(t, csv.NewWriter(&text).WriteAll(append([][]string{{"username", "name", "nickname"}}, input...)))
+	out := filepath.Join(t.TempDir(), "out.csv")
+	program{tool: "provision", args: []string{"-out", out, file(t, "people.csv", text.String())}, env: c.login()}.run(t)
+	written, err := os.ReadFile(out)
+	require.NoError(t, err)
+	assert.Len(t, safe(t, string(written)), len(names)+1)
+}
+
+// With --json the result, and nothing else, is on standard output.
+func TestJSONResults(t *testing.T) {
+	t.Parallel()
+	people := file(t, "people.csv", "username,email\nzoe.new,zoe@example.com\nno.address,\n")
+	calendar := file(t, "busy.ics", event("Writing tests", time.Now().Add(-time.Hour), time.Now().Add(time.Hour)))
+	for _, tc := range []struct {
+		line string
+		code int
+		says string // of the first entry
+	}{
+		{"provision " + people, 1, `{"line":2,"username":"zoe.new","action":"create","result":"created"`},
+		{"provision -dry-run " + people, 1, `{"line":2,"username":"zoe.new","action":"create","result":"planned"`},
+		{"offboard elif.kaya nobody", 1, `{"name":"elif.kaya","result":"done"`},
+		{"offboard -dry-run elif.kaya", 0, `{"name":"elif.kaya","result":"planned"`},
+		{"offboard nobody", 1, ""},
+		{"roster -search elif", 0, `{"username":"elif.kaya","name":"Elif Kaya"`},
+		{"rotate-tokens backup", 0, `{"name":"backup","result":"done","next":"backup #2","file":"backup.token"}`},
+		{"rotate-tokens -dry-run backup", 0, `{"name":"backup","result":"planned"}`},
+		{"rotate-tokens", 0, ""},
+		{"avatars " + samples(t), 0, `{"name":"anna.weber.png","result":"done","detail":"set for anna.weber"}`},
+		{"avatars -dry-run " + samples(t), 0, `{"name":"anna.weber.png","result":"planned","detail":"for anna.weber"}`},
+		{"status " + calendar, 0, `{"from":"`},
+		{"status -dry-run " + calendar, 0, `{"from":"`},
+		{"status -clear -dry-run", 0, `{"status":"online","message":""}`},
+	} {
+		t.Run(tc.line, func(t *testing.T) {
+			t.Parallel()
+			c := newChat(t)
+			c.PersonalAccessToken("admin", "backup", false)
+			words := strings.Fields(tc.line)
+			r := program{tool: words[0], args: append(words[1:], "--json"), env: c.login(), code: tc.code}.run(t)
+			list := []json.RawMessage{}
+			require.NoError(t, json.Unmarshal([]byte(r.stdout), &list), r.stdout)
+			require.NotNil(t, list, r.stdout)
+			if tc.says == "" {
+				assert.Empty(t, list)
+				return
+			}
+			require.NotEmpty(t, list)
+			var first bytes.Buffer
+			require.NoError(t, json.Compact(&first, list[0]))
+			assert.True(t, strings.HasPrefix(first.String(), tc.says), first.String())
+		})
+	}
 }
 
 func TestOffboard(t *testing.T) {
@@ -127,7 +262,7 @@ func TestOffboard(t *testing.T) {
 
 	assert.True(t, c.user(t, "elif.kaya").Inactive)
 	for _, gone := range []string{session, token} {
-		client, err := rocketchat.New(c.address, rocketchat.WithToken(id, rocketchat.NewSecret(gone)))
+		client, err := rocketchat.New(c.address, rocketchat.WithToken(id, gone))
 		require.NoError(t, err)
 		_, err = client.Me.Get(t.Context())
 		require.ErrorIs(t, err, rocketchat.ErrUnauthorized)
@@ -136,8 +271,8 @@ func TestOffboard(t *testing.T) {
 		assert.False(t, c.user(t, name).Inactive, name)
 	}
 	for _, part := range []string{
-		"would be deleted: partner-contracts", "admin is left alone: it is the account that this runs as", "hugo.silva is deactivated already",
-		"nobody.here: there is nobody of that name", "deploy.bot is left alone", "3 of 6 who were named are not deactivated", "1 of 2 done",
+		"would be deleted: partner-contracts", "departed.txt:5: admin: is left alone: it is the account that this runs as", "departed.txt:6: hugo.silva: is deactivated already",
+		"departed.txt:7: nobody.here: there is nobody of that name", "deploy.bot: is left alone", "3 of 6 who were named cannot be deactivated", "1 done, 1 failed, 0 not begun",
 	} {
 		assert.Contains(t, r.stderr, part)
 	}
@@ -153,7 +288,7 @@ func TestOffboardIdle(t *testing.T) {
 	_, err := c.AddUser(rocketchattest.User{Username: "old.admin", Roles: []string{"admin"}, LastLogin: time.Now().AddDate(-2, 0, 0)})
 	require.NoError(t, err)
 	r := program{tool: "offboard", args: []string{"-idle-days", "90", "-max", "2"}, env: c.login(), code: 1}.run(t)
-	assert.Contains(t, r.stderr, "these are 3 people, and -max allows 2: nothing was changed")
+	assert.Contains(t, r.stderr, "3 people would be deactivated, and --max allows 2: nothing was changed")
 	assert.Empty(t, c.writes())
 
 	program{tool: "offboard", args: []string{"-idle-days", "90", "-scope", "user"}, env: c.login()}.run(t)
@@ -261,7 +396,7 @@ func TestRotateTokens(t *testing.T) {
 	assert.Contains(t, r.stderr, `2/2 a own: "a own #2" took its place`, "the token that it runs with comes last")
 
 	works := func(token string) bool {
-		client, err := rocketchat.New(c.address, rocketchat.WithToken(id, rocketchat.NewSecret(token)))
+		client, err := rocketchat.New(c.address, rocketchat.WithToken(id, token))
 		require.NoError(t, err)
 		_, err = client.Me.Get(t.Context())
 		return err == nil
@@ -337,8 +472,8 @@ func TestAvatars(t *testing.T) {
 
 	r := program{tool: "avatars", args: []string{folder}, env: c.login(), code: 1}.run(t)
 	for _, part := range []string{
-		"Anna.Weber.PNG: is the picture of anna.weber", "nobody.here.png is for nobody", "ben.okafor.jpg is no picture",
-		"dev.patel.png is a second picture for the user of dev.patel.gif", "grace.lund.png is no picture", "4 files are of no use",
+		"Anna.Weber.PNG: set for anna.weber", "nobody.here.png: is for nobody", "ben.okafor.jpg: is not a picture",
+		"dev.patel.png: is a second picture for the user of dev.patel.gif", "grace.lund.png: is not a picture", "4 files cannot be used",
 	} {
 		assert.Contains(t, r.stderr, part)
 	}

@@ -12,8 +12,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,7 +27,7 @@ import (
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
-var tools = []string{"quickstart", "provision", "offboard", "roster", "rotate-tokens", "avatars", "status"}
+var tools = []string{"quickstart", "provision", "offboard", "roster", "rotate-tokens", "avatars", "status", "fleet", "ldap-sync", "scim"}
 
 // binaries is the folder of the programs.
 var binaries string
@@ -62,6 +64,8 @@ type program struct {
 	env   []string // NAME=value, in place of the test's own environment
 	stdin string
 	code  int // that is expected
+
+	columns uint16 // of the terminal, where it runs on one; 0 is not known
 }
 
 // result is what a program wrote.
@@ -81,6 +85,7 @@ func (p program) command(t *testing.T) *exec.Cmd {
 	command := exec.CommandContext(ctx, filepath.Join(binaries, p.tool), p.args...)
 	command.Env = append([]string{"TZ=UTC", "TMPDIR=" + t.TempDir(), "GORACE=atexit_sleep_ms=0"}, p.env...)
 	command.Dir = t.TempDir()
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // it must not find the terminal of whoever runs the tests
 	command.Stdin = strings.NewReader(p.stdin)
 	return command
 }
@@ -101,8 +106,14 @@ func (p program) run(t *testing.T) result {
 	return r
 }
 
+// forProgrammers is what no message for an operator says: names of Go, or of its packages.
+var forProgrammers = regexp.MustCompile(`\bWith[A-Z]\w+|rocketchat\.[A-Z]|rocketchat: |json: |Go (struct|value)|strconv\.|kong|ical: |\bnil\b|%!|\*\w+\.\w+`)
+
 func (p program) keepsSecrets(t *testing.T, r result) {
 	t.Helper()
+	if p.tool != "quickstart" { // which is for programmers
+		assert.Empty(t, forProgrammers.FindString(r.all()), "%s %q wrote:\n%s", p.tool, p.args, r.all())
+	}
 	assert.NotContains(t, r.all(), rocketchattest.AdminPassword)
 	for _, setting := range p.env {
 		name, value, _ := strings.Cut(setting, "=")
@@ -121,7 +132,10 @@ type chat struct {
 
 func newChat(t *testing.T, opts ...rocketchattest.Option) chat {
 	t.Helper()
-	server := rocketchattest.New(append([]rocketchattest.Option{rocketchattest.WithSecondFactor(), rocketchattest.WithLimit(0, 0)}, opts...)...)
+	server := rocketchattest.New(append([]rocketchattest.Option{
+		rocketchattest.WithSecondFactor(), rocketchattest.WithLimit(0, 0),
+		rocketchattest.WithSetting("Accounts_TwoFactorAuthentication_By_Email_Auto_Opt_In", false), // new users log in by password alone
+	}, opts...)...)
 	for _, person := range cli.Staff(time.Now()) {
 		_, err := server.AddUser(person)
 		require.NoError(t, err)
@@ -146,7 +160,7 @@ func (c chat) token(username string) []string {
 func (c chat) client(t *testing.T, username string) *rocketchat.Client {
 	t.Helper()
 	id, token := c.Login(username)
-	client, err := rocketchat.New(c.address, rocketchat.WithToken(id, rocketchat.NewSecret(token)))
+	client, err := rocketchat.New(c.address, rocketchat.WithToken(id, token))
 	require.NoError(t, err)
 	return client
 }
@@ -193,11 +207,12 @@ func TestHelp(t *testing.T) {
 		t.Run(tool, func(t *testing.T) {
 			t.Parallel()
 			r := program{tool: tool, args: []string{"-h"}}.run(t)
-			for _, part := range []string{tool + " ", "usage: go run ./examples/" + tool, "ROCKETCHAT_URL", "ROCKETCHAT_TOKEN", "permissions:", "examples:", "exit code:"} {
+			assert.Equal(t, r, program{tool: tool, args: []string{"--help"}}.run(t))
+			for _, part := range []string{tool + " ", "Usage: " + tool, "ROCKETCHAT_URL", "ROCKETCHAT_TOKEN", "Permissions:", "Examples:", "Exit code:"} {
 				assert.Contains(t, r.stdout, part)
 			}
-			if tool != "roster" {
-				assert.Contains(t, r.stdout, "-dry-run")
+			if tool != "roster" && tool != "scim" { // whose work is reading, and obeying
+				assert.Contains(t, r.stdout, "--dry-run")
 			}
 			assert.Empty(t, r.stderr)
 		})
@@ -216,15 +231,16 @@ func TestWrongUse(t *testing.T) {
 			program{tool: tool, env: bare},
 			program{tool: tool, env: []string{"ROCKETCHAT_USER=admin", "ROCKETCHAT_PASSWORD=b-secret"}},
 			program{tool: tool, env: []string{"ROCKETCHAT_URL=http://chat.example.org", "ROCKETCHAT_USER_ID=a", "ROCKETCHAT_TOKEN=b-secret"}},
-			program{tool: tool, env: []string{"ROCKETCHAT_PLAIN_HTTP=perhaps"}},
+			program{tool: tool, env: append(slices.Clone(admin), "ROCKETCHAT_PLAIN_HTTP=perhaps")},
 		)
 	}
 	for _, line := range []string{
-		"quickstart extra", "quickstart -calls many", "roster extra", "roster -format xml", "roster -active -inactive", "roster -idle-days -1",
+		"quickstart extra", "quickstart -calls many", "quickstart --calls=-1", "roster extra", "roster -format xml", "roster -active -inactive", "roster -idle-days -1",
 		"roster -never-logged-in -idle-days 3", "provision", "provision a.csv b.csv", "provision -concurrency 0 a.csv", "provision -format xml -",
 		"offboard", "offboard -idle-days -1", "offboard -idle-days 3 anna.weber", "offboard -scope user anna.weber",
-		"rotate-tokens -older-than -1", "rotate-tokens -print -dir x", "avatars", "avatars a b", "avatars -concurrency 0 a",
-		"status", "status a b", "status -clear -watch", "status -watch -", "status -at 2026-01-01T00:00:00Z a.ics", "status -at yesterday a.ics",
+		"rotate-tokens -older-than -1", "rotate-tokens -print -dir x", "rotate-tokens --print --json x", "avatars", "avatars a b", "avatars -concurrency 0 a",
+		"status", "status a b", "status -clear -watch", "status -watch -", "status --watch --json a.ics", "status -at 2026-01-01T00:00:00Z a.ics", "status -at yesterday a.ics",
+		"fleet", "fleet a b", "fleet --processes 0 a.csv", "fleet --batch 0 a.csv",
 	} {
 		words := strings.Fields(line)
 		wrong = append(wrong, program{tool: words[0], args: words[1:], env: admin})
@@ -232,7 +248,7 @@ func TestWrongUse(t *testing.T) {
 	for _, p := range wrong {
 		p.code = 2
 		r := p.run(t)
-		assert.Contains(t, r.stderr, p.tool+" -h explains it", "%v", p.args)
+		assert.Contains(t, r.stderr, p.tool+" --help explains it", "%v", p.args)
 		assert.Empty(t, r.stdout, "%v", p.args)
 	}
 	assert.Empty(t, c.Calls())
@@ -245,11 +261,11 @@ func TestEmbedded(t *testing.T) {
 		parts []string
 	}{
 		"quickstart":    {0, []string{"admin (Administrator)", "25 calls in ", "refused 0 times", "for the server's rate limit of users.info", "5 of 5 accounts deleted"}},
-		"provision":     {0, []string{"create     ines.novak", "3 created, 2 updated, 0 activated, 0 not done"}},
-		"offboard":      {1, []string{"elif.kaya: deactivated", "would be deleted: partner-contracts", "deploy.bot is left alone", "1 of 2 done"}},
+		"provision":     {0, []string{"create     ines.novak", "3 created, 2 updated, 0 activated, 0 failed, 0 not begun, 0 refused"}},
+		"offboard":      {1, []string{"elif.kaya: deactivated", "would be deleted: partner-contracts", "deploy.bot: is left alone", "1 done, 1 failed, 0 not begun"}},
 		"roster":        {0, []string{"hugo.silva", "11 accounts"}},
 		"rotate-tokens": {0, []string{`"backup #2" took its place`, `"monitoring #3" took its place`}},
-		"avatars":       {0, []string{"3/3 ", "is the picture of anna.weber", "3 of 3 done"}},
+		"avatars":       {0, []string{"3/3 ", "set for anna.weber", "3 done, 0 failed, 0 not begun"}},
 		"status":        {0, []string{"busy: "}},
 	} {
 		t.Run(tool, func(t *testing.T) {
@@ -266,6 +282,7 @@ func TestEmbedded(t *testing.T) {
 func TestDryRun(t *testing.T) {
 	t.Parallel()
 	people := file(t, "people.csv", "username,email\nzoe.new,zoe@example.com\n")
+	thousand := file(t, "thousand.csv", "username,email,name\nzoe.new,zoe@example.com,Zoe\nyan.new,yan@example.com,Yan\n")
 	calendar := file(t, "busy.ics", event("Writing tests", time.Now().Add(-time.Hour), time.Now().Add(time.Hour)))
 	for _, dry := range []struct {
 		tool  string
@@ -277,8 +294,9 @@ func TestDryRun(t *testing.T) {
 		{"offboard", []string{"-idle-days", "180"}, "elif.kaya"},
 		{"offboard", []string{"elif.kaya"}, "elif.kaya"},
 		{"rotate-tokens", []string{"backup"}, "backup.token"},
-		{"avatars", []string{"pictures"}, "anna.weber.png would go to anna.weber"},
+		{"avatars", []string{"pictures"}, "anna.weber.png: would be set for anna.weber"},
 		{"status", []string{calendar}, "Writing tests"},
+		{"fleet", []string{"--processes", "2", thousand}, "2 of 2 people would be created or changed, by 2 processes"},
 		{"status", []string{"-clear"}, "would set: online, no message"},
 	} {
 		t.Run(strings.Join(append([]string{dry.tool}, dry.args...), " "), func(t *testing.T) {

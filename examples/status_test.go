@@ -23,7 +23,7 @@ func TestStatus(t *testing.T) {
 	r := program{tool: "status", args: []string{calendar}, env: c.token("anna.weber")}.run(t)
 	assert.Contains(t, r.stdout, "busy: Writing tests, until "+end.UTC().Format("Mon 15:04"))
 	assert.Equal(t, "Writing tests", c.user(t, "anna.weber").StatusText)
-	info, err := c.client(t, "anna.weber").Status.Get(t.Context(), rocketchat.UserRef{})
+	info, err := c.client(t, "anna.weber").Status.Get(t.Context(), rocketchat.Self())
 	require.NoError(t, err)
 	assert.Equal(t, rocketchat.StatusBusy, info.Status)
 	assert.True(t, end.Equal(info.StatusExpiresAt.Time), "the server ends it")
@@ -47,7 +47,7 @@ func TestStatusOfOthers(t *testing.T) {
 	program{tool: "status", args: []string{"-user", "ben.okafor", over}, env: c.login()}.run(t)
 	assert.Empty(t, c.user(t, "ben.okafor").StatusText, "what is from the calendar is cleared")
 
-	require.NoError(t, c.client(t, "ben.okafor").Status.Set(t.Context(), rocketchat.StatusUpdate{Message: new("my own words")}))
+	require.NoError(t, c.client(t, "ben.okafor").Status.Set(t.Context(), rocketchat.Self(), rocketchat.StatusSetOptions{Message: new("my own words")}))
 	r = program{tool: "status", args: []string{"-user", "ben.okafor", over}, env: c.login()}.run(t)
 	assert.Contains(t, r.stdout, "nothing is on")
 	assert.Equal(t, "my own words", c.user(t, "ben.okafor").StatusText)
@@ -57,7 +57,7 @@ func TestStatusUnreadable(t *testing.T) {
 	t.Parallel()
 	c := newChat(t)
 	r := program{tool: "status", args: []string{file(t, "x.ics", "no calendar\r\n")}, env: c.login(), code: 1}.run(t)
-	assert.Contains(t, r.stderr, "x.ics: ")
+	assert.Contains(t, r.stderr, "x.ics: is not a calendar")
 	program{tool: "status", args: []string{"none.ics"}, env: c.login(), code: 1}.run(t)
 	assert.Empty(t, c.writes())
 }

@@ -54,7 +54,7 @@ func (r *record) judge(err error) (faults []string) {
 		return []string{fmt.Sprintf("call %d, %s: %T is no *rocketchat.Error: %v", r.id, r.kind, err, err)}
 	}
 	r.e = e
-	if e.Op == "" || e.Class == "" {
+	if e.Op == "" || e.Class == "" && e.StatusCode == 0 { // of no class is only what a server says
 		faults = append(faults, fmt.Sprintf("call %d, %s: op %q, class %q: %v", r.id, r.kind, e.Op, e.Class, err))
 	}
 	r.outcome = refused

@@ -1,11 +1,14 @@
 package faulttest
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -16,10 +19,10 @@ type fault struct {
 	run    func(*exchange)
 }
 
-// faults are all that the server does to its clients. "Before" and "after" say whether
-// the call was executed.
-func faults() []fault {
-	return []fault{
+// faults are all that the server does to its clients over a version of HTTP. "Before" and
+// "after" say whether the call was executed.
+func faults(protocol int) []fault {
+	all := []fault{
 		{"connection reset before the request was read", 6, func(x *exchange) { x.reset() }},
 		{"connection reset, read and not executed", 6, func(x *exchange) { x.read(); x.reset() }},
 		{"connection reset, executed", 8, func(x *exchange) { x.execute(); x.reset() }},
@@ -37,20 +40,38 @@ func faults() []fault {
 		{"wrong JSON after", 5, (*exchange).spoilt},
 		{"1 GiB announced", 1, func(x *exchange) { x.huge(true) }},
 		{"1 GiB in chunks", 1, func(x *exchange) { x.huge(false) }},
+		{"redirect to a log-in page, before", 1, func(x *exchange) { x.read(); x.redirect() }},
+		{"redirect to a log-in page, after", 1, func(x *exchange) { x.execute(); x.redirect() }},
+		{"401 of a proxy", 1, (*exchange).disown},
+		{"answer that repeats secrets", 8, (*exchange).echo},
+	}
+	if protocol == 2 {
+		return append(all, []fault{
+			{"stream reset before the request was read", 10, (*exchange).resetStream},
+			{"stream reset, read and not executed", 10, func(x *exchange) { x.read(); x.resetStream() }},
+			{"stream reset, executed", 20, func(x *exchange) { x.execute(); x.resetStream() }},
+			{"stream reset in the answer", 5, (*exchange).resetMiddle},
+			{"connection given up, not executed", 1, func(x *exchange) { x.read(); x.refuseLate() }},
+			{"connection given up, executed", 2, func(x *exchange) { x.execute(); x.refuseLate() }},
+		}...)
+	}
+	return append(all, []fault{
 		{"half-closed, not executed", 2, func(x *exchange) { x.read(); x.halfClose() }},
 		{"half-closed, executed", 2, func(x *exchange) { x.execute(); x.halfClose() }},
 		{"slow-loris", 1, (*exchange).loris},
-		{"redirect to a log-in page", 2, func(x *exchange) { x.read(); x.redirect() }},
-		{"401 of a proxy", 1, (*exchange).disown},
-		{"answer that repeats secrets", 2, (*exchange).echo},
 		{"answered, then closed", 5, (*exchange).lastWord},
-	}
+		{"headers that repeat secrets", 2, (*exchange).echoHeaders},
+	}...)
 }
 
 func pick[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from))] }
 
 // reset breaks the connection so that the client sees a reset, not an end.
 func (x *exchange) reset() {
+	if c := x.connection(); c != nil {
+		c.cut()
+		panic(http.ErrAbortHandler)
+	}
 	if tcp := x.hijack(); tcp != nil {
 		_ = tcp.SetLinger(0)
 		_ = tcp.Close()
@@ -209,12 +230,79 @@ func (x *exchange) redirect() {
 	x.page(http.StatusFound)
 }
 
-// echo refuses the call and repeats what was secret in it.
+// echo refuses the call and repeats what was secret in it, in any form and place.
 func (x *exchange) echo() {
 	x.read()
-	x.answer(http.StatusBadRequest, "application/json", fmt.Sprintf(
-		`{"success":false,"error":"bad header %s or %s [error-invalid-params]","errorType":"error-invalid-params"}`,
-		x.r.Header.Get("X-Auth-Token"), x.r.Header.Get("X-2fa-Code")))
+	text := x.repeated()
+	if x.rng.IntN(8) == 0 {
+		x.answer(pick(x.rng, 200, 400, 403, 500, 502), "text/html", "<html>"+text+"</html>")
+		return
+	}
+	members := map[string]any{"success": false, "status": "error"}
+	for _, place := range []string{"error", "errorType", "message", "code", "details", "data"} {
+		if x.rng.IntN(2) == 0 {
+			members[place] = text
+		}
+	}
+	switch x.rng.IntN(4) {
+	case 0:
+		members["error"] = text + " [error-invalid-params]"
+	case 1:
+		members["details"] = map[string]any{"method": text, text: []string{text}}
+	case 2:
+		members["error"] = map[string]any{"error": text, "reason": text, "message": text, "errorType": text}
+	default:
+		members["errorType"], members["error"] = "error-invalid-params", text
+	}
+	body, _ := json.Marshal(members)
+	x.answer(pick(x.rng, 200, 400, 403, 404, 500, 503), "application/json", string(body))
+}
+
+// repeated is a text with the secrets of the request, dressed up.
+func (x *exchange) repeated() string {
+	var b strings.Builder
+	for _, secret := range x.sent() {
+		b.WriteString(pick(x.rng, "", "bad: ", "\x1b[31m", "\n", "\x1b[2J\r\n", "\u009b2J", "https://example.org/?token=", "\u202e", "\x00"))
+		switch x.rng.IntN(6) {
+		case 0: // what is dropped must not join the parts
+			at := x.rng.IntN(min(len(secret), 16)) // Details keep what is between
+			b.WriteString(secret[:at] + pick(x.rng, "\x1b", "\x00", "\u200b", "\u202e") + secret[at:])
+		case 1:
+			b.WriteString(strconv.Quote(secret))
+		default:
+			b.WriteString(secret)
+		}
+		b.WriteString(pick(x.rng, "", "\x1b[0m", "\n\tat Object.<anonymous> ", "\r", "; "))
+	}
+	switch x.rng.IntN(8) {
+	case 0: // as long as an answer may be
+		filler := pick(x.rng, "x", "\n", "\x1b", b.String()+" ")
+		return strings.Repeat(filler, (maxAnswer-8<<10)/8/max(len(filler), 1)) + b.String()
+	case 1: // about as long as what is looked at
+		return strings.Repeat(pick(x.rng, "\x1b", "\n", "\x00"), x.rng.IntN(22_000)) + b.String()
+	case 2: // about as long as what is shown
+		return strings.Repeat("long ", 50+x.rng.IntN(14)) + b.String()
+	}
+	return b.String()
+}
+
+// echoHeaders repeats secrets in headers that are none, which net/http quotes.
+func (x *exchange) echoHeaders() {
+	x.read()
+	tcp := x.hijack()
+	if tcp == nil {
+		return
+	}
+	defer func() { _ = tcp.Close() }()
+	text := strings.Join(x.sent(), " ")
+	_, _ = io.WriteString(tcp, pick(x.rng,
+		"HTTP/1.1 200 OK\r\nX-Auth-Token "+text+"\r\n\r\n{}",
+		"HTTP/1.1 "+text+"\r\n\r\n{}",
+		text+"\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Type: "+text+"\r\nContent-Length: 2\r\n\r\n{}",
+		"HTTP/1.1 302 Found\r\nLocation: http://example.org/?"+strings.ReplaceAll(text, " ", "&")+"\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 429 Slow down\r\nRetry-After: "+text+"\r\nX-RateLimit-Reset: "+text+"\r\nContent-Length: 0\r\n\r\n",
+	))
 }
 
 // lastWord answers well and closes the connection, which the client takes for one that
@@ -236,7 +324,7 @@ func (x *exchange) lastWord() {
 func (x *exchange) refuse() string {
 	const text = `{"success":false,"error":"Error, too many requests. Please slow down. You must wait %d seconds before trying %s. [error-too-many-requests]"}`
 	x.read()
-	switch n := x.rng.IntN(20); {
+	switch n := x.rng.IntN(40); { // the first ones are a second of waiting each
 	case n == 0:
 		x.answer(http.StatusTooManyRequests, "application/json", fmt.Sprintf(text, 1, "this endpoint again"))
 		return "429 without headers"

@@ -41,12 +41,11 @@ func (s *secrets) add(texts ...string) {
 // prefix is how much of a secret is looked for first.
 const prefix = 8
 
-// seen counts the secrets in a text. One that stands there in part is not found, so
-// it looks for the first 16 characters of a longer one.
-func (s *secrets) seen(text []byte) int {
+// seen returns the lines of a text that hold secrets. One that stands there in part is not
+// found, so it looks for the first 16 characters of a longer one.
+func (s *secrets) seen(text []byte) (lines []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := 0
 	starts := map[[prefix]byte][][]byte{}
 	for secret := range s.long {
 		secret := []byte(secret[:min(len(secret), 16)])
@@ -55,16 +54,23 @@ func (s *secrets) seen(text []byte) int {
 	for i := 0; i+prefix <= len(text); i++ {
 		for _, secret := range starts[[prefix]byte(text[i:])] {
 			if bytes.HasPrefix(text[i:], secret) {
-				found++
+				lines = append(lines, lineAround(text, i))
 			}
 		}
 	}
-	for _, digits := range sixDigits.FindAll(text, -1) {
-		if s.codes[string(digits)] {
-			found++
+	for _, at := range sixDigits.FindAllIndex(text, -1) {
+		if s.codes[string(text[at[0]:at[1]])] {
+			lines = append(lines, lineAround(text, at[0]))
 		}
 	}
-	return found
+	return lines
+}
+
+// lineAround is the line in which a place of a text is.
+func lineAround(text []byte, at int) string {
+	start := bytes.LastIndexByte(text[:at], '\n') + 1
+	line, _, _ := bytes.Cut(text[start:], []byte("\n"))
+	return string(line)
 }
 
 // number is how many secrets there are.
@@ -101,6 +107,6 @@ func TestSecretsAreFound(t *testing.T) {
 		"took=1.123456s 123456789": 0,
 		"passw0r":                  0,
 	} {
-		assert.Equal(t, want, s.seen([]byte(text)), text)
+		assert.Len(t, s.seen([]byte(text)), want, text)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,10 +35,10 @@ type faultyServer struct {
 	menu    []fault
 	weights int
 	secrets *secrets
-	http    *http.Server
 	address string
-	served  sync.WaitGroup // requests under way
-	stopped chan struct{}
+	stop    func()
+	client  func() *http.Transport // of HTTP/2; nil for HTTP/1
+	served  sync.WaitGroup         // requests under way
 
 	mu       sync.Mutex
 	calm     bool // no more faults
@@ -59,32 +60,40 @@ type part struct {
 	op   string
 }
 
-func startServer(t *testing.T, api http.Handler, seed uint64, attempt time.Duration, s *secrets) *faultyServer {
+func startServer(t *testing.T, api http.Handler, protocol int, seed uint64, attempt time.Duration, s *secrets) *faultyServer {
 	t.Helper()
 	f := &faultyServer{
-		api: api, seed: seed, attempt: attempt, menu: faults(), secrets: s, stopped: make(chan struct{}),
+		api: api, seed: seed, attempt: attempt, menu: faults(protocol), secrets: s,
 		arrivals: map[part]int{}, done: map[part][]int{}, again: map[part]int{}, created: map[string]int{},
 		issued: map[part][]string{}, used: map[int][]string{}, disowned: map[int]bool{}, injected: map[string]int{},
 	}
 	for _, m := range f.menu {
 		f.weights += m.weight
 	}
+	if protocol == 2 {
+		f.stop = f.listen2()
+		return f
+	}
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	f.address = listener.Addr().String()
-	f.http = &http.Server{Handler: f, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: f, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: 5 * time.Second}
+	stopped := make(chan struct{})
 	go func() {
-		defer close(f.stopped)
-		_ = f.http.Serve(listener)
+		defer close(stopped)
+		_ = server.Serve(listener)
 	}()
+	f.stop = func() {
+		_ = server.Close()
+		<-stopped
+	}
 	return f
 }
 
 // close ends the server when no request is under way any more.
 func (f *faultyServer) close() {
 	f.served.Wait()
-	_ = f.http.Close()
-	<-f.stopped
+	f.stop()
 }
 
 // exchange is one request.
@@ -196,13 +205,18 @@ func (x *exchange) read() {
 		panic(http.ErrAbortHandler)
 	}
 	x.body, x.got = body, true
-	var sent struct {
-		Password string `json:"password"`
-		Pass     string `json:"pass"`
-		Code     string `json:"code"`
+	x.secrets.add(x.sent()...)
+}
+
+var secretMember = regexp.MustCompile(`"(?:password|pass|code|newPassword|currentPassword|digest|resume)":"((?:[^"\\\\]|\\\\.)+)"`)
+
+// sent are the secrets of the request, in its body and its headers.
+func (x *exchange) sent() []string {
+	texts := []string{x.r.Header.Get("X-Auth-Token"), x.r.Header.Get("X-2fa-Code")}
+	for _, found := range secretMember.FindAllSubmatch(x.body, -1) {
+		texts = append(texts, string(found[1]))
 	}
-	_ = json.Unmarshal(body, &sent)
-	x.secrets.add(sent.Password, sent.Pass, sent.Code)
+	return slices.DeleteFunc(texts, func(text string) bool { return text == "" })
 }
 
 var tokenText = regexp.MustCompile(`"(?:authToken|token)":"([^"]+)"`)

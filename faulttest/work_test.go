@@ -8,7 +8,9 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/rocketchat-go/rocketchat"
 )
@@ -100,7 +102,7 @@ func (w *worker) work(ctx context.Context, id int) {
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(1+j.rng.IntN(60))*time.Millisecond)
 		defer cancel()
 	case 1: // one that does not wait for the rate limit
-		j.opts = append(j.opts, rocketchat.MaxWait(10*time.Millisecond))
+		j.opts = append(j.opts, rocketchat.WithMaxWait(10*time.Millisecond))
 	}
 	err = k.run(ctx, j)
 	if errors.Is(context.Cause(ctx), errStuck) {
@@ -109,8 +111,22 @@ func (w *worker) work(ctx context.Context, id int) {
 	w.book.enter(j.record, j.judge(err))
 	if err != nil {
 		_, _ = fmt.Fprintf(w.transcript, "%v\n%+v\n%s\n", err, err, err)
+		if !oneLine(err.Error()) {
+			w.book.breach("call %d, %s: not one short line: %q", id, k.name, err)
+		}
+		if e := j.e; e != nil {
+			_, _ = fmt.Fprintf(w.transcript, "%s %s %s\n", e.Code, e.Message, e.Details)
+		}
 		w.logger.LogAttrs(ctx, slog.LevelError, "call failed", slog.Any("error", err))
 	}
+}
+
+// longestText is how long no text of an error is, in bytes.
+const longestText = 4 << 10
+
+// oneLine reports whether a text is fit for a log.
+func oneLine(text string) bool {
+	return len(text) <= longestText && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 func (w *worker) chooseKind(rng *rand.Rand) kind {
@@ -175,7 +191,7 @@ func readMe(ctx context.Context, j *job) error {
 
 func listUsers(ctx context.Context, j *job) error {
 	j.op = "users.list"
-	page, err := j.client.Users.List(ctx, rocketchat.ListOptions{PageOptions: rocketchat.PageOptions{Count: 10}}, j.opts...)
+	page, err := j.client.Users.List(ctx, rocketchat.UserListOptions{Count: 10}, j.opts...)
 	if err == nil {
 		j.expect(len(page.Items) == 10 && page.Total > 10, "not 10 users", len(page.Items))
 	}
@@ -209,7 +225,7 @@ func readPreferences(ctx context.Context, j *job) error {
 
 func search(ctx context.Context, j *job) error {
 	j.op = "users.autocomplete"
-	_, err := j.client.Users.Autocomplete(ctx, "w0", rocketchat.AutocompleteOptions{}, j.opts...)
+	_, err := j.client.Users.Autocomplete(ctx, "w0", rocketchat.UserAutocompleteOptions{}, j.opts...)
 	return err
 }
 
@@ -219,8 +235,8 @@ func readInfo(ctx context.Context, j *job) error {
 	return err
 }
 
-func (j *job) newUser(username string) rocketchat.UserCreate {
-	return rocketchat.UserCreate{
+func (j *job) newUser(username string) rocketchat.UserCreateOptions {
+	return rocketchat.UserCreateOptions{
 		Username: username, Name: "Made by the test", Email: username + "@example.org", Password: j.secret(),
 		Nickname: new("nick of " + username), JoinDefaultChannels: new(false),
 	}
@@ -275,7 +291,7 @@ func ensureUser(ctx context.Context, j *job) error {
 func changeName(ctx context.Context, j *job) error {
 	who, name := j.someone(), fmt.Sprint("Name ", j.id)
 	j.write("users.update", true, "name:"+who.username, name)
-	user, err := j.client.Users.Update(ctx, who.id, rocketchat.UserUpdate{Name: &name}, j.opts...)
+	user, err := j.client.Users.Update(ctx, rocketchat.ByID(who.id), rocketchat.UserUpdateOptions{Name: &name}, j.opts...)
 	if err == nil {
 		j.expect(user.ID == who.id, "another user", user.ID)
 	}
@@ -285,14 +301,14 @@ func changeName(ctx context.Context, j *job) error {
 func changeBio(ctx context.Context, j *job) error {
 	who, bio := j.someone(), fmt.Sprint("Bio ", j.id)
 	j.write("users.update", true, "bio:"+who.username, bio)
-	_, err := j.client.Users.Update(ctx, who.id, rocketchat.UserUpdate{Bio: &bio}, j.opts...)
+	_, err := j.client.Users.Update(ctx, rocketchat.ByID(who.id), rocketchat.UserUpdateOptions{Bio: &bio}, j.opts...)
 	return err
 }
 
 func setStatus(ctx context.Context, j *job) error {
 	who, message := j.someone(), fmt.Sprint("Status ", j.id)
 	j.write("users.setStatus", true, "message:"+who.username, message)
-	return j.client.Status.Set(ctx, rocketchat.StatusUpdate{Message: &message, User: rocketchat.ByID(who.id)}, j.opts...)
+	return j.client.Status.Set(ctx, rocketchat.ByID(who.id), rocketchat.StatusSetOptions{Message: &message}, j.opts...)
 }
 
 func setActive(ctx context.Context, j *job) error {
@@ -300,9 +316,9 @@ func setActive(ctx context.Context, j *job) error {
 	active := j.rng.IntN(2) == 0
 	j.write("users.setActiveStatus", true, "active:"+who.username, strconv.FormatBool(active))
 	if active {
-		return j.client.Users.Activate(ctx, who.id, j.opts...)
+		return j.client.Users.Activate(ctx, rocketchat.ByID(who.id), j.opts...)
 	}
-	return j.client.Users.Deactivate(ctx, who.id, rocketchat.DeactivateOptions{}, j.opts...)
+	return j.client.Users.Deactivate(ctx, rocketchat.ByID(who.id), rocketchat.UserDeactivateOptions{}, j.opts...)
 }
 
 func setRole(ctx context.Context, j *job) error {
@@ -310,17 +326,17 @@ func setRole(ctx context.Context, j *job) error {
 	j.state = true
 	if j.rng.IntN(2) == 0 {
 		j.write("roles.addUserToRole", true, "role:"+who.username, "true")
-		return j.client.Roles.Add(ctx, "livechat-agent", who.username, rocketchat.RoleOptions{}, j.opts...)
+		return j.client.Roles.Add(ctx, "livechat-agent", rocketchat.ByUsername(who.username), j.opts...)
 	}
 	j.write("roles.removeUserFromRole", true, "role:"+who.username, "false")
-	return j.client.Roles.Remove(ctx, "livechat-agent", who.username, rocketchat.RoleOptions{}, j.opts...)
+	return j.client.Roles.Remove(ctx, "livechat-agent", rocketchat.ByUsername(who.username), j.opts...)
 }
 
 func setPreferences(ctx context.Context, j *job) error {
 	who := j.someone()
 	j.write("users.setPreferences", true, "", "")
 	limit := 60 + j.id
-	set, err := j.client.Preferences.SetFor(ctx, who.id, rocketchat.Preferences{IdleTimeLimit: &limit}, j.opts...)
+	set, err := j.client.Preferences.SetFor(ctx, rocketchat.ByID(who.id), rocketchat.Preferences{IdleTimeLimit: &limit}, j.opts...)
 	if err == nil {
 		j.expect(set.IdleTimeLimit != nil && *set.IdleTimeLimit == limit, "another limit", set.IdleTimeLimit)
 	}
@@ -334,7 +350,7 @@ func deleteUser(ctx context.Context, j *job) error {
 	i := j.rng.IntN(len(j.w.people))
 	who := j.w.people[i]
 	j.write("users.delete", false, "account:"+who.username, "gone")
-	_, err := j.client.Users.Delete(ctx, rocketchat.ByID(who.id), rocketchat.DeleteOptions{ConfirmRelinquish: true}, j.opts...)
+	_, err := j.client.Users.Delete(ctx, rocketchat.ByID(who.id), rocketchat.UserDeleteOptions{ConfirmRelinquish: true}, j.opts...)
 	if err == nil || errors.Is(err, rocketchat.ErrOutcomeUnknown) || errors.Is(err, rocketchat.ErrNotFound) {
 		j.w.people = slices.Delete(j.w.people, i, i+1)
 	}
@@ -344,7 +360,7 @@ func deleteUser(ctx context.Context, j *job) error {
 func generateToken(ctx context.Context, j *job) error {
 	name := fmt.Sprintf("t%05d", j.id)
 	j.write("users.generatePersonalAccessToken", false, "token:"+j.w.account.name+"/"+name, "there")
-	token, err := j.client.Tokens.Generate(ctx, name, rocketchat.TokenOptions{}, j.opts...)
+	token, err := j.client.Tokens.Generate(ctx, name, rocketchat.TokenGenerateOptions{}, j.opts...)
 	if err == nil {
 		j.show(token)
 		j.w.tokens = append(j.w.tokens, name)
@@ -390,7 +406,7 @@ func revokeToken(ctx context.Context, j *job) error {
 func createCustomStatus(ctx context.Context, j *job) error {
 	name := fmt.Sprint("status-", j.id)
 	j.write("custom-user-status.create", false, "status:"+name, "there")
-	status, err := j.client.Status.CustomCreate(ctx, name, rocketchat.StatusBusy, j.opts...)
+	status, err := j.client.Status.CustomCreate(ctx, rocketchat.CustomStatusCreateOptions{Name: name, StatusType: rocketchat.StatusBusy}, j.opts...)
 	if err == nil {
 		j.expect(status.Name == name, "another status", status.Name)
 		j.w.statuses = append(j.w.statuses, *status)
@@ -423,7 +439,7 @@ func session(ctx context.Context, j *job) error {
 	if err == nil {
 		j.expect(me.Username == j.w.account.name, "another account", me.Username)
 	}
-	closed := mine.Close(ctx)
+	closed := mine.Close()
 	if closed == nil {
 		j.w.server.mu.Lock()
 		used := slices.Compact(slices.Sorted(slices.Values(j.w.server.used[j.id])))

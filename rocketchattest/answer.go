@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -34,6 +35,7 @@ type failed struct {
 	Error     string  `json:"error,omitempty"`
 	ErrorType string  `json:"errorType,omitempty"`
 	Details   details `json:"details,omitempty"`
+	Stack     string  `json:"stack,omitempty"`
 }
 
 // coded is a failure thrown with a code. The two codes that mean "no permission" turn into a 403 without type and details.
@@ -53,6 +55,20 @@ func plain(text string) error {
 	return &failure{http.StatusBadRequest, failed{Error: text}}
 }
 
+// noMatch is what the framework's check says to a value of another kind.
+func noMatch(want, got, field string) error {
+	text := "Match error: Expected " + want + ", got " + got
+	if field != "" {
+		text += " in field " + field
+	}
+	return plain(text)
+}
+
+// escaped is a value in a text, as servers put it there for a page.
+func escaped(value string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;").Replace(value)
+}
+
 // typed is a failure whose text does not repeat the code.
 func typed(text, code string, d details) error {
 	return &failure{http.StatusBadRequest, failed{Error: text, ErrorType: code, Details: d}}
@@ -61,7 +77,7 @@ func typed(text, code string, d details) error {
 // forbidden is the refusal inside an action.
 func (c *call) forbidden() error {
 	text := "unauthorized"
-	if c.version.atLeast(9) {
+	if c.does(forbidden) {
 		text = "forbidden"
 	}
 	return &failure{http.StatusForbidden, failed{Error: text}}
@@ -74,7 +90,7 @@ func missingPermission() error {
 func (c *call) unauthenticated() error {
 	const text = "You must be logged in to do this."
 	body := fields{"status": "error", "message": text}
-	if c.version.atLeast(7, 4) {
+	if c.does(newRouter) {
 		body["success"], body["error"] = false, text
 	}
 	return &failure{http.StatusUnauthorized, body}

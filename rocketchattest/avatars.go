@@ -1,24 +1,15 @@
 package rocketchattest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"html"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strconv"
 	"strings"
 )
-
-// picture is a stored avatar.
-type picture struct {
-	etag, origin, contentType string
-	data                      []byte
-}
 
 // upload is a multipart request with one file.
 type upload struct {
@@ -28,48 +19,48 @@ type upload struct {
 	data        []byte
 }
 
-var errNoFile = errors.New("no file")
+var (
+	errNoFile     = errors.New("[No file uploaded]")
+	errNoBoundary = errors.New("Multipart: Boundary not found") //nolint:staticcheck // the server's text
+	errCutForm    = errors.New("Unexpected end of form")        //nolint:staticcheck // the server's text
+)
 
-// readUpload reads a multipart body. Text fields that come after the file are not seen, as on a real server.
+// readUpload reads a multipart body. All text fields count, wherever they stand.
 func (c *call) readUpload() (*upload, error) {
 	reader, err := c.r.MultipartReader()
 	if err != nil {
-		return nil, err
+		return nil, errNoBoundary
 	}
-	up := &upload{fields: object{}}
+	up, found := &upload{fields: object{}}, false
 	for {
 		part, err := reader.NextPart()
+		if errors.Is(err, io.EOF) && found {
+			return up, nil
+		}
 		if errors.Is(err, io.EOF) {
 			return nil, errNoFile
 		}
 		if err != nil {
-			return nil, err
+			return nil, errCutForm
 		}
 		data, err := io.ReadAll(io.LimitReader(part, bodyLimit))
-		if err != nil {
-			return nil, err
-		}
-		if isFile(part) {
+		switch {
+		case err != nil:
+			return nil, errCutForm
+		case part.FileName() == "" && part.Header.Get("Content-Type") != "application/octet-stream":
+			up.fields[part.FormName()] = string(data)
+		case !found:
+			found = true
 			up.field, up.contentType, up.data = part.FormName(), part.Header.Get("Content-Type"), data
-			return up, nil
 		}
-		up.fields[part.FormName()] = string(data)
 	}
 }
-
-func isFile(part *multipart.Part) bool { return part.FileName() != "" }
 
 // setAvatar is users.setAvatar in its two forms.
 func (c *call) setAvatar() (any, error) {
 	others := c.may("edit-other-user-avatar")
 	if !c.enabled("Accounts_AllowUserAvatarChange") && !others {
 		return nil, coded("error-not-allowed", "Change avatar is not allowed", fields{"method": "users.setAvatar"})
-	}
-	if c.file != nil || c.fileErr != nil {
-		return c.uploadAvatar(others)
-	}
-	if c.r.Header.Get("Content-Type") == "" {
-		return nil, plain("Missing Content-Type")
 	}
 	if c.namesOther(c.body) && !others {
 		return nil, c.forbidden()
@@ -78,34 +69,12 @@ func (c *call) setAvatar() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	address := c.body.str("avatarUrl")
-	switch {
-	case address == "" && !c.version.atLeast(8):
-		return nil, plain("Unsupported content type: " + c.r.Header.Get("Content-Type"))
-	case address == "":
-		return nil, plain("[Invalid request body]")
+	if address := c.body.str("avatarUrl"); address != "" {
+		return nil, c.fetchAvatar(u, address)
 	}
-	if !fetchable(address) {
-		return nil, coded("error-avatar-invalid-url", "Invalid avatar URL: "+address, fields{"function": "setUserAvatar", "url": address})
+	if err := c.uploadErr(); err != nil {
+		return nil, err
 	}
-	c.storePicture(u, "url", "image/svg+xml", []byte(letterAvatar(u.username, 200)))
-	return nil, nil
-}
-
-func (c *call) uploadAvatar(others bool) (any, error) {
-	switch {
-	case errors.Is(c.fileErr, errNoFile) && !c.version.atLeast(8):
-		return nil, coded("No file uploaded", "", nil)
-	case errors.Is(c.fileErr, errNoFile):
-		return nil, plain("[No file uploaded]")
-	case c.fileErr != nil:
-		return nil, plain("[Invalid request body]")
-	case c.file.field != "image":
-		return nil, coded("invalid-field", "", nil)
-	case len(c.file.data) > c.integer("FileUpload_MaxFileSize"):
-		return nil, coded("error-file-too-large", "", nil)
-	}
-	u := c.me
 	if id, name := c.file.fields.str("userId"), c.file.fields.str("username"); id != "" || name != "" {
 		if u = c.users[id]; id == "" {
 			u = c.userByName(name)
@@ -118,19 +87,68 @@ func (c *call) uploadAvatar(others bool) (any, error) {
 		return nil, coded("error-not-allowed", "Not allowed", nil)
 	}
 	origin := "rest"
-	if service := c.file.fields.str("service"); service != "" && c.version.atLeast(8, 7) {
+	if service := c.file.fields.str("service"); service != "" && c.does(namesService) {
 		origin = service
 	}
-	c.storePicture(u, origin, c.file.contentType, c.file.data)
-	return nil, nil
+	return nil, c.storePicture(u, origin, c.file.contentType, c.file.data)
 }
 
-func (c *call) storePicture(u *account, origin, contentType string, data []byte) {
-	u.picture = &picture{newID(), origin, contentType, data}
-	c.touch(u)
+// uploadErr tells what is wrong with the form before anybody looks for the user.
+func (c *call) uploadErr() error {
+	switch given := c.r.Header.Get("Content-Type"); {
+	case errors.Is(c.fileErr, errNoFile) && !c.typed():
+		return coded("No file uploaded", "", nil)
+	case errors.Is(c.fileErr, errNoFile):
+		return plain(c.fileErr.Error())
+	case c.fileErr != nil && !c.typed():
+		return plain(c.fileErr.Error())
+	case given == "":
+		return plain("Missing Content-Type")
+	case c.file == nil && !c.typed():
+		return plain("Unsupported content type: " + given)
+	case c.file == nil:
+		return plain("[Invalid request body]")
+	case c.file.field != "image":
+		return coded("invalid-field", "", nil)
+	case len(c.file.data) > c.integer("FileUpload_MaxFileSize"):
+		return coded("error-file-too-large", "", nil)
+	}
+	return nil
 }
 
-// fetchable tells whether a server would fetch an address: it refuses private networks. Nothing is fetched here.
+// fetchAvatar takes the picture from an address.
+func (c *call) fetchAvatar(u *account, address string) error {
+	invalid := coded("error-avatar-invalid-url", "Invalid avatar URL: "+encodeURI(address), fields{"function": "setUserAvatar", "url": address})
+	if !fetchable(address) {
+		return invalid
+	}
+	if c.internet == nil {
+		return c.storePicture(u, "url", "image/svg+xml", []byte(letters(u.username, pictureSize)))
+	}
+	req, err := http.NewRequestWithContext(c.r.Context(), http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return invalid
+	}
+	res, err := c.internet.RoundTrip(req)
+	if err != nil {
+		return invalid
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(res.Body, bodyLimit))
+	kind := res.Header.Get("Content-Type")
+	switch {
+	case err != nil, res.StatusCode == http.StatusNotFound, res.StatusCode == http.StatusOK && !strings.HasPrefix(kind, "image/"):
+		return invalid
+	case res.StatusCode != http.StatusOK:
+		return coded(
+			"error-avatar-url-handling", "Error while handling avatar setting from a URL ("+encodeURI(address)+") for "+u.username,
+			fields{"function": "RocketChat.setUserAvatar", "url": address, "username": u.username},
+		)
+	}
+	return c.storePicture(u, "url", kind, data)
+}
+
+// fetchable tells whether a server would fetch an address: it refuses private networks.
 func fetchable(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.EqualFold(u.Hostname(), "localhost") {
@@ -140,15 +158,28 @@ func fetchable(address string) bool {
 	return err != nil || ip.IsGlobalUnicast() && !ip.IsPrivate()
 }
 
+// encodeURI escapes as the function of that name in JavaScript.
+func encodeURI(s string) string {
+	const kept = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'();/?:@&=+$,#"
+	var b strings.Builder
+	for _, octet := range []byte(s) {
+		if strings.IndexByte(kept, octet) >= 0 {
+			b.WriteByte(octet)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", octet)
+		}
+	}
+	return b.String()
+}
+
+// siteURL is the address of the server as the setting Site_Url has it, or else as the client knows it.
+func (c *call) siteURL() string { return cmp.Or(strings.TrimSuffix(c.text("Site_Url"), "/"), c.base) }
+
 func (c *call) avatarURL(u *account) string {
-	base := strings.TrimSuffix(c.text("Site_Url"), "/")
-	if base == "" {
-		base = c.base
-	}
 	if u.username == "" {
-		return base + "/avatar/undefined"
+		return c.siteURL() + "/avatar/undefined"
 	}
-	return base + "/avatar/" + url.PathEscape(u.username)
+	return c.siteURL() + "/avatar/" + url.PathEscape(u.username)
 }
 
 // getAvatar is users.getAvatar, a redirect to the picture.
@@ -185,59 +216,3 @@ func (c *call) resetAvatar() (any, error) {
 
 // avatarSuggestion is users.getAvatarSuggestion: no service has a picture to offer here.
 func (c *call) avatarSuggestion() (any, error) { return fields{"suggestions": fields{}}, nil }
-
-// avatarByUsername is GET /avatar/{username}: the stored picture, or one drawn from the name.
-func (c *call) avatarByUsername() (any, error) {
-	name := strings.TrimPrefix(c.r.URL.Path, "/avatar/")
-	return c.image(name, c.userByName(name))
-}
-
-// avatarByUserID is GET /avatar/uid/{userId}.
-func (c *call) avatarByUserID() (any, error) {
-	u := c.users[strings.TrimPrefix(c.r.URL.Path, "/avatar/uid/")]
-	if u == nil {
-		return raw{http.StatusNotFound, http.Header{}, nil}, nil
-	}
-	return c.image(u.username, u)
-}
-
-func (c *call) image(name string, u *account) (any, error) {
-	if c.enabled("Accounts_AvatarBlockUnauthenticatedAccess") {
-		t := c.byToken[c.query.str("rc_token")]
-		if t == nil || t.user.id != c.query.str("rc_uid") {
-			return raw{http.StatusForbidden, http.Header{}, []byte("Forbidden")}, nil
-		}
-	}
-	shown := &picture{etag: strconv.FormatUint(uint64(hashOf(name)), 16), contentType: "image/svg+xml", data: []byte(letterAvatar(name, 200))}
-	if u != nil && u.picture != nil {
-		shown = u.picture
-	}
-	h := http.Header{
-		"Content-Type": {shown.contentType}, "Etag": {`"` + shown.etag + `"`}, "Cache-Control": {"public, max-age=0"},
-		"Content-Security-Policy": {"default-src 'none'"},
-	}
-	if strings.Trim(c.r.Header.Get("If-None-Match"), `"`) == shown.etag {
-		return raw{http.StatusNotModified, h, nil}, nil
-	}
-	return raw{http.StatusOK, h, shown.data}, nil
-}
-
-func hashOf(s string) uint32 {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(s))
-	return h.Sum32()
-}
-
-// letterAvatar is the picture of somebody without one: the first letter on a colour of the name's own.
-func letterAvatar(name string, size int) string {
-	colors := [...]string{"#F44336", "#E91E63", "#9C27B0", "#3F51B5", "#2196F3", "#009688", "#8BC34A", "#FF9800", "#795548", "#607D8B"}
-	initial := "?"
-	for _, r := range name {
-		initial = strings.ToUpper(string(r))
-		break
-	}
-	return fmt.Sprintf(`<?xml version="1.0" encoding="UTF-8" standalone="no"?>`+
-		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[1]d"><rect width="100%%" height="100%%" fill="%[2]s"/>`+
-		`<text x="50%%" y="50%%" dy="0.36em" text-anchor="middle" fill="#ffffff" font-family="sans-serif" font-size="125">%[3]s</text></svg>`,
-		size, colors[hashOf(name)%uint32(len(colors))], html.EscapeString(initial))
-}

@@ -38,16 +38,16 @@ func ownBody() *schema {
 			str("email").null(), str("name").null(), str("username").null(), str("nickname").null(), str("bio").null(),
 			str("statusText").null(), str("statusType").null(), str("currentPassword").null(), str("newPassword").null(),
 		)).must(),
-		obj("customFields", nil),
+		obj("customFields", nil).null(),
 	)
 }
 
 func deleteOwnBody() *schema {
-	return closed(str("password").must(), flag("confirmRelinquish")).from(typedRoutes)
+	return closed(str("password").must(), flag("confirmRelinquish")).from(8, 4)
 }
 
 func deleteBody() *schema {
-	return selectors([]field{str("userId"), str("username"), str("user")}, flag("confirmRelinquish")).from(typedRoutes)
+	return selectors([]field{str("userId"), str("username"), str("user")}, flag("confirmRelinquish")).from(8, 4)
 }
 
 func infoQuery() *schema {
@@ -57,13 +57,13 @@ func infoQuery() *schema {
 }
 
 func listUsersQuery() *schema {
-	return closed(num("count"), num("offset"), str("sort"), str("fields"), str("query"), str("email").min(1)).from(8, 4)
+	return closed(num("count").null(), num("offset").null(), str("sort"), str("fields"), str("query"), str("email").min(1)).from(8, 4)
 }
 
 func byStatusQuery() *schema {
 	return closed(
-		num("count"), num("offset"), str("sort"), str("fields"), str("query"), str("status").among("active", "deactivated"),
-		flag("hasLoggedIn"), str("type"), list("roles", str("")), str("searchTerm"),
+		num("count").null(), num("offset").null(), str("sort"), str("status").among("active", "deactivated"),
+		flag("hasLoggedIn").null(), str("type"), list("roles", str("")), str("searchTerm"),
 		list("inactiveReason", str("").among("deactivated", "pending_approval", "idle_too_long")).from(8),
 	)
 }
@@ -75,12 +75,10 @@ func avatarBody() *schema {
 func statusBody() *schema {
 	return closed(
 		str("status").among(statusTypes()...), str("message").null(), str("expiresAt").from(8, 6), str("userId"), str("username"), str("user"),
-	).from(typedRoutes)
+	).from(8, 4)
 }
 
-func oneUserQuery() *schema {
-	return closed(str("userId"), str("username"), str("user")).from(8, 4)
-}
+func oneUser() *schema { return closed(str("userId"), str("username"), str("user")) }
 
 func presenceQuery() *schema {
 	return anyOf(
@@ -90,15 +88,15 @@ func presenceQuery() *schema {
 }
 
 func customStatusQuery() *schema {
-	return closed(num("count"), num("offset"), str("sort"), str("name"), str("_id"), str("query")).from(typedRoutes)
+	return closed(num("count").null(), num("offset").null(), str("sort"), str("name"), str("_id"), str("query")).from(8)
 }
 
 func customStatusBody(fields ...field) *schema {
-	return closed(append(fields, str("statusType"))...).from(typedRoutes)
+	return closed(append(fields, str("statusType"))...).from(8, 4)
 }
 
 func preferencesBody() *schema {
-	return closed(str("userId"), obj("data", preferenceFields()).must())
+	return closed(str("userId").null(), obj("data", preferenceFields()).must())
 }
 
 func tokenBody() *schema {
@@ -106,25 +104,21 @@ func tokenBody() *schema {
 }
 
 func personalTokenBody(more ...field) *schema {
-	return closed(append([]field{str("tokenName").must().min(1)}, more...)...).from(typedRoutes)
+	return closed(append([]field{str("tokenName").must().min(1)}, more...)...).from(8, 4)
 }
 
 func directoryQuery() *schema {
 	return closed(
-		str("type").must(), str("text"), str("workspace"), str("sort"), num("count"), num("offset"), str("query"), str("fields"),
-	).from(typedRoutes)
+		str("type"), str("text"), str("workspace"), str("sort"), num("count").null(), num("offset").null(), str("query"), str("fields"),
+	).from(8)
 }
 
 func spotlightQuery() *schema {
 	return closed(str("query").must(), str("usernames").from(8, 6), str("type").from(8, 6), str("rid").from(8, 6))
 }
 
-func resetBody() *schema {
-	return closed(str("userId"), str("username"), str("user")).from(8, 4)
-}
-
 func roleUsersQuery() *schema {
-	return closed(str("role").must(), str("roomId"), num("count"), num("offset"), str("sort"), str("query"), str("fields")).from(typedRoutes)
+	return closed(str("role").must(), str("roomId"), num("count").null(), num("offset").null(), str("sort"), str("query")).from(8)
 }
 
 func roleBody(more ...field) *schema {

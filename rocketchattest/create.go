@@ -1,6 +1,8 @@
 package rocketchattest
 
 import (
+	"cmp"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -15,30 +17,34 @@ func (c *call) createUser() (any, error) {
 			return nil, err
 		}
 	}
-	if c.body.str("freeSwitchExtension") != "" && !c.enabled("VoIP_TeamCollab_Enabled") {
+	if c.body.str("freeSwitchExtension") != "" && !c.extensionsOn() {
 		return nil, typed("Setting user voice call extension is not allowed", "error-action-not-allowed", nil)
 	}
 	if err := c.checkNewUser(c.body); err != nil {
 		return nil, err
 	}
+	if extension := c.body.str("freeSwitchExtension"); extension != "" && c.extensionTaken(extension, nil) {
+		return nil, typed("Extension is already assigned to another user", "error-extension-not-available", nil)
+	}
 	u := c.newUser()
 	if err := c.insert(u); err != nil {
 		return nil, err
 	}
+	u.begun, u.done = c.begun, c.ticks.Add(1)
 	if c.body["joinDefaultChannels"] != false {
-		c.join(c.rooms[general], u, 1)
+		c.joinDefaults(u)
 	}
 	if err := c.setProfileTexts(u, c.body); err != nil {
 		return nil, err
 	}
 	if c.body.has("customFields") {
-		c.setCustomFields(u, c.body.object("customFields"))
-	}
-	c.greet(u)
-	if c.body.has("active") {
-		if _, err := c.activate(u.id, c.body.flag("active"), false); err != nil {
+		if err := c.saveCustomFields(u, c.body.object("customFields")); err != nil {
 			return nil, err
 		}
+	}
+	c.greet(u)
+	if err := c.activateFrom(u.id, c.body, false); err != nil {
+		return nil, err
 	}
 	return fields{"user": c.stored(u, c.me)}, nil
 }
@@ -46,12 +52,12 @@ func (c *call) createUser() (any, error) {
 func (c *call) newUser() *account {
 	now := c.now()
 	u := &account{
-		username: strings.TrimSpace(c.body.str("username")), name: c.body.str("name"), kind: "user", active: true, createdAt: now, updatedAt: now,
+		username: strings.TrimSpace(c.body.str("username")), name: c.body.str("name"), blankName: true, kind: "user", active: true, createdAt: now, updatedAt: now,
 		emails: []address{{c.body.str("email"), c.body.flag("verified")}}, status: "offline", hasSettings: true,
 		roles: c.body.strings("roles"), passwordHash: digest(c.body.str("password")), extension: c.body.str("freeSwitchExtension"),
 	}
 	if len(u.roles) == 0 {
-		u.roles = []string{"user"}
+		u.roles = c.csv("Accounts_Registration_Users_Default_Roles")
 	}
 	if c.body.flag("setRandomPassword") {
 		c.setRandomPassword(u)
@@ -59,9 +65,7 @@ func (c *call) newUser() *account {
 	if c.body.has("requirePasswordChange") {
 		u.passwordChange = new(c.body.flag("requirePasswordChange"))
 	}
-	if c.enabled("Accounts_TwoFactorAuthentication_By_Email_Auto_Opt_In") {
-		u.emailFactor = now
-	}
+	c.optIn(u)
 	return u
 }
 
@@ -98,7 +102,7 @@ func (c *call) checkNewUser(o object) error {
 		return insertFailed("error-the-field-is-required", "The field "+field+" is required", fields{"field": field})
 	}
 	inUse := func(value string) error {
-		return insertFailed("error-field-unavailable", value+" is already in use :(", fields{"field": value})
+		return insertFailed("error-field-unavailable", escaped(value)+" is already in use :(", fields{"field": value})
 	}
 	switch {
 	case strings.TrimSpace(o.str("name")) == "" && c.enabled("Accounts_RequireNameForSignUp"):
@@ -106,17 +110,30 @@ func (c *call) checkNewUser(o object) error {
 	case strings.TrimSpace(username) == "":
 		return required("Username")
 	case !c.validUsername(username):
-		return insertFailed("error-input-is-not-a-valid-field", username+" is not a valid username", fields{"input": username, "field": "Username"})
+		return insertFailed("error-input-is-not-a-valid-field", escaped(username)+" is not a valid username", fields{"input": username, "field": "Username"})
 	case o.str("password") == "" && !o.flag("setRandomPassword"):
 		return required("Password")
 	case c.blockedUsername(username):
 		return blockedUsername(username)
 	case c.usernameTaken(username):
-		return inUse(username)
+		return cmp.Or(c.lostRace("Username", c.userByName(username)), inUse(username))
 	case email != "" && c.userByEmail(email) != nil:
-		return inUse(email)
+		return cmp.Or(c.lostRace("Email", c.userByEmail(email)), inUse(email))
 	}
 	return c.checkEmail(email)
+}
+
+// lostRace is what the framework says when two calls create the same user at once: both have seen that name and address are free, and
+// one is too late. What it says depends on how close they were.
+func (c *call) lostRace(what string, winner *account) error {
+	if winner == nil || c.arrived > winner.done {
+		return nil
+	}
+	text := what + " already exists."
+	if c.arrived > winner.begun {
+		text = "Something went wrong. Please check your credentials."
+	}
+	return &failure{http.StatusBadRequest, fields{"success": false, "error": text + " [403]", "errorType": http.StatusForbidden}}
 }
 
 // checkRoles refuses unknown roles, and the administrator's unless the caller may give it.
@@ -131,12 +148,12 @@ func (c *call) checkRoles(o object) error {
 	return nil
 }
 
-// register is users.register. Servers from 7.4 to 7.x do not look at credentials here.
+// register is users.register.
 func (c *call) register() (any, error) {
 	username, email := strings.TrimSpace(c.body.str("username")), c.body.str("email")
-	looksAtCaller := c.version.atLeast(8) || !c.version.atLeast(7, 4)
+	stored := strings.ToLower(strings.TrimSpace(email))
 	switch {
-	case c.me != nil && looksAtCaller:
+	case c.me != nil && !c.does(registersCallers):
 		return nil, plain("Logged in users can not register again.")
 	case !validNameCharacters(c.body.str("name")):
 		return nil, plain("Name contains invalid characters")
@@ -159,40 +176,58 @@ func (c *call) register() (any, error) {
 	}
 	now, approved := c.now(), !c.enabled("Accounts_ManuallyApproveNewUsers")
 	u := &account{
-		username: username, name: c.body.str("name"), kind: "user", active: approved, createdAt: now, updatedAt: now, status: "offline",
-		emails: []address{{Address: email}}, roles: []string{"user"}, passwordHash: digest(c.body.str("pass")),
+		username: username, name: strings.TrimSpace(c.body.str("name")), kind: "user", active: approved, createdAt: now, updatedAt: now, status: "offline",
+		emails: []address{{Address: stored}}, roles: c.csv("Accounts_Registration_Users_Default_Roles"), passwordHash: digest(c.body.str("pass")),
 	}
 	if !approved {
 		u.inactiveReason, u.reason = "pending_approval", strings.TrimSpace(c.body.str("reason"))
 	}
+	c.optIn(u)
 	if err := c.insert(u); err != nil {
 		return nil, plain("Error creating user")
 	}
-	c.join(c.rooms[general], u, 1)
+	c.joinDefaults(u)
+	registered := c.stored(u, nil) // without the custom fields, which are saved after it was read
 	if c.body.has("customFields") {
-		c.setCustomFields(u, c.body.object("customFields"))
+		if err := c.saveCustomFields(u, c.body.object("customFields")); err != nil {
+			return nil, err
+		}
 	}
-	c.mailVerification(u, email)
-	return fields{"user": c.stored(u, nil)}, nil
+	c.mailVerification(u, stored)
+	return fields{"user": registered}, nil
 }
 
 // mayRegister applies the registration settings, the check of the password and of the address.
 func (c *call) mayRegister(email string) error {
 	where := fields{"method": "registerUser"}
-	form := c.text("Accounts_RegistrationForm")
-	secret := c.text("Accounts_RegistrationForm_SecretURL")
+	form, secret := c.text("Accounts_RegistrationForm"), c.body.str("secret")
+	name, named := c.body["name"]
+	reason, reasoned := c.body["reason"]
 	switch {
-	case !c.body.has("name"):
+	case reasoned && reason == nil:
+		return noMatch("string", "null", "reason")
+	case !named:
 		return plain("Match error: Missing key 'name'")
+	case name == nil:
+		return noMatch("string", "null", "name")
 	case form == "Disabled":
 		return coded("error-user-registration-disabled", "User registration is disabled", where)
-	case form == "Secret URL" && (secret == "" || c.body.str("secret") != secret):
+	case form == "Secret URL" && !c.lets(secret):
 		return coded("error-user-registration-secret", "User registration is only allowed via Secret URL", where)
 	}
 	if err := c.checkPassword(c.body.str("pass")); err != nil {
 		return err
 	}
 	return c.checkEmail(email)
+}
+
+// lets tells whether a secret lets somebody register: the one of the server, or an invite.
+func (c *call) lets(secret string) bool {
+	if secret != "" && secret == c.text("Accounts_RegistrationForm_SecretURL") {
+		return true
+	}
+	_, err := c.goodInvite(secret)
+	return err == nil
 }
 
 // serialised is the odd body that users.register alone has for bad custom fields: the error object itself.

@@ -14,5 +14,10 @@
 //
 // Options choose the version and switch on what a real server does to its clients: [WithLimit], [WithHiddenLimit],
 // [WithSecondFactor], [WithLatency]. State is prepared with [Server.AddUser], [Server.AddRoom], [Server.AddTeam] and read back
-// with [Server.User], [Server.Calls] and [Server.Mails]. Faults come from [Server.AnswerNext] and [WithMiddleware].
+// with [Server.User], [Server.Room], [Server.Sessions], [Server.Calls] and [Server.Mails]. Faults come from [Server.AnswerNext] and
+// [WithMiddleware].
+//
+// Programs that prepare their state over the API find what a server has around users: settings and permissions, channels, groups and
+// teams, invites, push tokens, keys for end-to-end encryption, and OAuth apps whose access tokens work as credentials. [Ops] lists
+// everything that is served.
 package rocketchattest

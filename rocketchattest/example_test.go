@@ -18,7 +18,7 @@ func as(username string, server *rocketchattest.Server, opts ...rocketchat.Optio
 	userID, token := server.Login(username)
 	client, err := rocketchat.New(server.URL(), append([]rocketchat.Option{
 		rocketchat.WithTransport(server),
-		rocketchat.WithToken(userID, rocketchat.NewSecret(token)),
+		rocketchat.WithToken(userID, token),
 	}, opts...)...)
 	if err != nil {
 		panic(err)
@@ -33,13 +33,13 @@ func Example_client() {
 	userID, token := server.Login("admin")
 	client, err := rocketchat.New(server.URL(),
 		rocketchat.WithTransport(server),
-		rocketchat.WithToken(userID, rocketchat.NewSecret(token)))
+		rocketchat.WithToken(userID, token))
 	if err != nil {
 		log.Fatal(err)
 	}
 
 	// What is to be tested: here a single call.
-	_, err = client.Users.Create(context.Background(), rocketchat.UserCreate{
+	_, err = client.Users.Create(context.Background(), rocketchat.UserCreateOptions{
 		Username: "ann", Name: "Ann Lee", Email: "ann@example.org", Password: rocketchat.NewSecret("Ann-Passw0rd-1"),
 	})
 	if err != nil {
@@ -91,11 +91,11 @@ func ExampleWithSecondFactor() {
 	server := rocketchattest.New(rocketchattest.WithSecondFactor())
 	ctx := context.Background()
 
-	_, err := as("admin", server).Tokens.Generate(ctx, "backup", rocketchat.TokenOptions{})
-	fmt.Println(errors.Is(err, rocketchat.ErrTOTPRequired))
+	_, err := as("admin", server).Tokens.Generate(ctx, "backup", rocketchat.TokenGenerateOptions{})
+	fmt.Println(errors.Is(err, rocketchat.ErrSecondFactorRequired))
 
 	answer := rocketchat.WithTwoFactor(rocketchat.AnswerWithPassword(rocketchat.NewSecret(rocketchattest.AdminPassword)))
-	_, err = as("admin", server, answer).Tokens.Generate(ctx, "backup", rocketchat.TokenOptions{})
+	_, err = as("admin", server, answer).Tokens.Generate(ctx, "backup", rocketchat.TokenGenerateOptions{})
 	fmt.Println(err)
 	// Output:
 	// true
@@ -120,7 +120,7 @@ func ExampleWithSetting() {
 	if _, err := server.AddUser(rocketchattest.User{Username: "ann", Email: "ann@example.org"}); err != nil {
 		log.Fatal(err)
 	}
-	_, err := as("ann", server).Me.Update(context.Background(), rocketchat.MeUpdate{Username: new("annie")})
+	_, err := as("ann", server).Me.Update(context.Background(), rocketchat.MeUpdateOptions{Username: new("annie")})
 	fmt.Println(errors.Is(err, rocketchat.ErrForbidden))
 	// Output:
 	// true
@@ -140,7 +140,7 @@ func ExampleServer_AnswerNext() {
 		fmt.Println(err)
 	}
 	// Output:
-	// rocketchat: users.info: 500 Internal Server Error (no JSON: text/html)
+	// rocketchat: users.info: 500: Internal Server Error (no JSON: text/html)
 	// <nil>
 }
 
@@ -150,7 +150,7 @@ func ExampleServer_AnswerNext_brokenConnection() {
 	server.AnswerNext("users.deactivateIdle", func(http.ResponseWriter, *http.Request) {
 		panic(http.ErrAbortHandler)
 	})
-	_, err := as("admin", server).Users.DeactivateIdle(context.Background(), 90, "user")
+	_, err := as("admin", server).Users.DeactivateIdle(context.Background(), rocketchat.UserDeactivateIdleOptions{DaysIdle: 90, Role: "user"})
 	fmt.Println(errors.Is(err, rocketchat.ErrOutcomeUnknown))
 	// Output:
 	// true
@@ -193,7 +193,7 @@ func ExampleServer_Mails() {
 func ExampleServer_Grant() {
 	server := rocketchattest.New()
 	server.Grant("create-user", "bot") // and administrators not any more
-	_, err := as("admin", server).Users.Create(context.Background(), rocketchat.UserCreate{
+	_, err := as("admin", server).Users.Create(context.Background(), rocketchat.UserCreateOptions{
 		Username: "ann", Name: "Ann Lee", Email: "ann@example.org", Password: rocketchat.NewSecret("Ann-Passw0rd-1"),
 	})
 	fmt.Println(errors.Is(err, rocketchat.ErrForbidden))
@@ -208,7 +208,7 @@ func ExampleServer_AddRoom() {
 		log.Fatal(err)
 	}
 	server.AddRoom("planning", "ann")
-	err := as("admin", server).Users.Deactivate(context.Background(), "ann-id", rocketchat.DeactivateOptions{})
+	err := as("admin", server).Users.Deactivate(context.Background(), rocketchat.ByID("ann-id"), rocketchat.UserDeactivateOptions{})
 	fmt.Println(errors.Is(err, rocketchat.ErrLastOwner))
 	// Output:
 	// true
@@ -243,7 +243,7 @@ func ExampleWithMiddleware() {
 		})
 	}
 	server := rocketchattest.New(rocketchattest.WithMiddleware(lose))
-	ann, err := as("admin", server).Users.Create(context.Background(), rocketchat.UserCreate{
+	ann, err := as("admin", server).Users.Create(context.Background(), rocketchat.UserCreateOptions{
 		Username: "ann", Name: "Ann Lee", Email: "ann@example.org", Password: rocketchat.NewSecret("Ann-Passw0rd-1"),
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package rocketchattest
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -21,15 +22,22 @@ type Call struct {
 	At time.Time
 }
 
-// Calls are all requests this server has answered, in the order of the answers.
+// callsKept is how many calls the log holds, so that a server that runs for long does not grow.
+const callsKept = 10_000
+
+// Calls are the last 10,000 requests this server has answered, in the order of the answers.
 func (s *Server) Calls() []Call {
 	s.log.Lock()
 	defer s.log.Unlock()
-	return slices.Clone(s.log.calls)
+	return slices.Concat(s.log.calls[s.log.oldest:], s.log.calls[:s.log.oldest])
 }
 
-// Count is how often an operation was answered, whatever the answer.
+// Count is how often an operation was answered, whatever the answer; that of no operation counts unknown routes. It panics when there
+// is no such operation, see [Ops].
 func (s *Server) Count(op string) int {
+	if op != "" && !slices.Contains(Ops(), op) {
+		must(fmt.Errorf("operation %q: there is none of that name", op))
+	}
 	s.log.Lock()
 	defer s.log.Unlock()
 	return s.log.counts[op]
@@ -37,10 +45,26 @@ func (s *Server) Count(op string) int {
 
 // AnswerNext makes h answer the next call of an operation instead of the server; several wait in line. The call has no effect and
 // does not count against a limit, and h sets all headers but Date; when h panics with [http.ErrAbortHandler] the connection breaks.
+// No operation stands for unknown routes. AnswerNext panics when the version that is played has no such operation.
 func (s *Server) AnswerNext(op string, h http.HandlerFunc) {
+	if op != "" && !s.serves(op) {
+		must(fmt.Errorf("operation %q: %s has none of that name", op, s.version))
+	}
 	s.log.Lock()
 	defer s.log.Unlock()
 	s.log.faults[op] = append(s.log.faults[op], h)
+}
+
+// serves tells whether the version that is played has an operation.
+func (s *Server) serves(op string) bool {
+	for _, methods := range s.routes {
+		for _, r := range methods {
+			if r.op == op {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Ops are the names of all operations the package serves, in any version.
@@ -68,8 +92,13 @@ func (s *Server) nextFault(op string) http.HandlerFunc {
 func (s *Server) note(c Call) {
 	s.log.Lock()
 	defer s.log.Unlock()
-	s.log.calls = append(s.log.calls, c)
 	s.log.counts[c.Op]++
+	if len(s.log.calls) < callsKept {
+		s.log.calls = append(s.log.calls, c)
+		return
+	}
+	s.log.calls[s.log.oldest] = c
+	s.log.oldest = (s.log.oldest + 1) % callsKept
 }
 
 // statusWriter remembers the status a handler answers with.

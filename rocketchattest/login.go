@@ -1,17 +1,19 @@
 package rocketchattest
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
+	"unicode/utf8"
 )
 
 // refusedLogin is the 401 of login, which has an envelope of its own.
 func (c *call) refusedLogin(code any, message string, d fields) error {
 	body := fields{"status": "error", "error": code, "message": message}
-	if c.version.atLeast(7, 4) {
+	if c.does(newRouter) {
 		body["success"] = false
 	}
 	if d != nil {
@@ -24,33 +26,131 @@ func (c *call) unauthorizedLogin() error { return c.refusedLogin("Unauthorized",
 
 // login is login, by password or by a token that is still good.
 func (c *call) login() (any, error) {
-	if resume := c.body.str("resume"); resume != "" {
+	if resume, sent := c.body["resume"]; sent && truthy(resume) {
 		return c.resume(resume)
 	}
-	u := c.loginUser()
-	if err := c.blockedLogin(u); err != nil {
+	form, err := c.loginForm()
+	if err != nil {
 		return nil, err
 	}
-	if u == nil || u.passwordHash == "" || c.givenPassword() != u.passwordHash {
-		c.failedLogin(u)
+	if form == nil {
+		return nil, c.unauthorizedLogin()
+	}
+	u, from := c.loginUser(form), attempt{c.address, form.username}
+	if err := c.blockedLogin(from); err != nil {
+		c.failedLogin(from)
+		return nil, err
+	}
+	if u == nil || u.passwordHash == "" || form.password != u.passwordHash {
+		c.failedLogin(from)
 		return nil, c.unauthorizedLogin()
 	}
 	if err := c.mayLogin(u); err != nil {
 		return nil, err
 	}
-	if err := c.loginFactor(u); err != nil {
+	if err := c.loginFactor(u, form.code); err != nil {
 		return nil, err
 	}
-	u.logins = failedLogins{}
-	delete(c.addresses, c.address)
+	c.succeededLogin(from, u)
 	return c.loggedIn(u, c.addLoginToken(u))
+}
+
+// loginForm is what a log-in says: who it is and the SHA-256 of the password, in one of the accepted forms.
+type loginForm struct {
+	id, username, email string
+	password            string
+	code                string
+}
+
+// errLoginForm is a body that the framework's own check refuses, which servers answer like a crash.
+var errLoginForm = errors.New("no form of a log-in")
+
+// loginForm reads the body; nil when it does not try to log in by password at all.
+func (c *call) loginForm() (*loginForm, error) {
+	o := c.body
+	if o["ldap"] == true && o.has("ldapOptions") { // without LDAP the password is the local one
+		o = object{"user": o["username"], "password": o["ldapPass"]}
+	}
+	if c.noJSON || truthy(o["serviceName"]) && truthy(o["accessToken"]) {
+		return nil, errLoginForm
+	}
+	if !truthy(o["password"]) {
+		return nil, nil
+	}
+	for key := range o {
+		if !slices.Contains([]string{"user", "username", "email", "password", "code"}, key) {
+			return nil, errLoginForm
+		}
+	}
+	form := &loginForm{code: c.r.Header.Get("X-2fa-Code")}
+	if code, _ := o.asText("code"); truthy(o["code"]) {
+		form.code = code
+	}
+	if !form.name(o) || !form.secret(o["password"]) {
+		return nil, errLoginForm
+	}
+	return form, nil
+}
+
+// name reads who logs in.
+func (f *loginForm) name(o object) bool {
+	key, value := "username", o["user"]
+	switch user := value.(type) {
+	case string:
+		if strings.Contains(user, "@") {
+			key = "email"
+		}
+	default:
+		switch {
+		case truthy(o["username"]):
+			value = o["username"]
+		case truthy(o["email"]):
+			key, value = "email", o["email"]
+		default:
+			f.code = "" // only the other forms take a code along
+			by := o.object("user")
+			if len(by) != 1 {
+				return false
+			}
+			for key = range by {
+				value = by[key]
+			}
+		}
+	}
+	name, _ := value.(string)
+	switch key {
+	case "id":
+		f.id = name
+	case "username":
+		f.username = name
+	case "email":
+		f.email = name
+	default:
+		return false
+	}
+	return name != ""
+}
+
+const longestPassword = 256
+
+// secret reads the password: plain, or as a digest.
+func (f *loginForm) secret(value any) bool {
+	switch v := value.(type) {
+	case string:
+		f.password = digest(v)
+		return utf8.RuneCountInString(v) <= longestPassword
+	case map[string]any:
+		f.password = object(v).str("digest")
+		return len(v) == 2 && v["algorithm"] == "sha-256" && len(f.password) == hex.EncodedLen(sha256.Size)
+	}
+	return false
 }
 
 func (c *call) loggedIn(u *account, t *token) (any, error) {
 	u.lastLogin = c.now()
 	c.touch(u)
 	answer := fields{"status": "success", "data": fields{"userId": u.id, "authToken": t.value, "me": c.own(u)}}
-	if c.version.atLeast(7, 4) {
+	if c.does(newRouter) {
 		return answer, nil
 	}
 	return c.withoutSuccess(answer)
@@ -65,13 +165,15 @@ func (c *call) withoutSuccess(answer fields) (any, error) {
 	return jsonAnswer(http.StatusOK, []byte(strings.TrimSuffix(string(body), `,"success":true}`)+"}")), nil
 }
 
-func (c *call) resume(value string) (any, error) {
-	t := c.byToken[value]
-	switch {
-	case t == nil:
-		return nil, c.refusedLogin(http.StatusForbidden, "You've been logged out by the server. Please log in again.", nil)
-	case t.expired(c.now()):
-		return nil, c.refusedLogin(http.StatusForbidden, "Your session has expired. Please log in again.", nil)
+// resume logs in by a token. It alone looks at the date of the token.
+func (c *call) resume(value any) (any, error) {
+	s, ok := value.(string)
+	if !ok {
+		return nil, errLoginForm
+	}
+	t := c.byToken[s]
+	if t == nil || c.expired(t) {
+		return nil, c.unauthorizedLogin()
 	}
 	if err := c.mayLogin(t.user); err != nil {
 		return nil, err
@@ -79,30 +181,15 @@ func (c *call) resume(value string) (any, error) {
 	return c.loggedIn(t.user, t)
 }
 
-// loginUser is the account a login names in one of the accepted forms, nil when there is none.
-func (c *call) loginUser() *account {
-	name, email := c.body.str("username"), c.body.str("email")
-	if user := c.body.str("user"); user != "" {
-		name = user
-		if strings.Contains(user, "@") {
-			name, email = "", user
-		}
+// loginUser is the account a login names, nil when there is none.
+func (c *call) loginUser(form *loginForm) *account {
+	switch {
+	case form.id != "":
+		return c.users[form.id]
+	case form.username != "":
+		return c.userByName(form.username)
 	}
-	if user := c.body.object("user"); user != nil {
-		name, email = user.str("username"), user.str("email")
-	}
-	if name != "" {
-		return c.userByName(name)
-	}
-	return c.userByEmail(email)
-}
-
-// givenPassword is the SHA-256 of the password in the body, whichever way it was sent.
-func (c *call) givenPassword() string {
-	if p := c.body.object("password"); p != nil {
-		return strings.ToLower(p.str("digest"))
-	}
-	return digest(c.body.str("password"))
+	return c.userByEmail(form.email)
 }
 
 func (c *call) mayLogin(u *account) error {
@@ -114,19 +201,15 @@ func (c *call) mayLogin(u *account) error {
 	case !u.active:
 		return c.refusedLogin("error-user-is-not-activated", "User is not activated", where)
 	case len(u.emails) > 0 && !verified && c.enabled("Accounts_EmailVerification"):
-		return c.refusedLogin("error-invalid-email", "Invalid email "+u.emails[0].Address, where)
+		return c.refusedLogin("error-invalid-email", "Invalid email __email__", nil)
 	}
 	return nil
 }
 
 // loginFactor asks for a second factor at login; the password alone is none here.
-func (c *call) loginFactor(u *account) error {
-	if len(c.factorMethods(u)) == 0 {
+func (c *call) loginFactor(u *account, code string) error {
+	if len(c.factorMethods(u)) == 0 || c.testMode() {
 		return nil
-	}
-	code := c.body.str("code")
-	if code == "" {
-		code = c.r.Header.Get("X-2fa-Code")
 	}
 	err := c.challengeFactor(u, code, c.r.Header.Get("X-2fa-Method"), false)
 	var f *failure
@@ -139,43 +222,4 @@ func (c *call) loginFactor(u *account) error {
 	}
 	d, _ := refused.Details.(fields)
 	return c.refusedLogin(refused.ErrorType, strings.TrimSuffix(refused.Error, " ["+refused.ErrorType+"]"), d)
-}
-
-const blockedLogins = "Block_Multiple_Failed_Logins_"
-
-// blockedLogin refuses a log-in after too many failed ones from the address or of the user, with the right password too.
-func (c *call) blockedLogin(u *account) error {
-	if !c.enabled(blockedLogins + "Enabled") {
-		return nil
-	}
-	where := fields{"function": "Accounts.validateLoginAttempt"}
-	if f := c.addresses[c.address]; f != nil && c.enabled(blockedLogins+"By_Ip") && c.blocked(f, "Attempts_Until_Block_By_Ip", "Time_To_Unblock_By_Ip_In_Minutes") {
-		return c.refusedLogin("error-login-blocked-for-ip", "Login has been temporarily blocked For IP", where)
-	}
-	if u != nil && c.enabled(blockedLogins+"By_User") && c.blocked(&u.logins, "Attempts_Until_Block_by_User", "Time_To_Unblock_By_User_In_Minutes") {
-		return c.refusedLogin("error-login-blocked-for-user", "Login has been temporarily blocked For User", where)
-	}
-	return nil
-}
-
-func (c *call) blocked(f *failedLogins, attempts, minutes string) bool {
-	pause := time.Duration(c.integer(blockedLogins+minutes)) * time.Minute
-	if f.count > 0 && c.now().Sub(f.last) > pause {
-		*f = failedLogins{}
-	}
-	return f.count >= c.integer(blockedLogins+attempts)
-}
-
-func (c *call) failedLogin(u *account) {
-	if c.addresses[c.address] == nil {
-		c.addresses[c.address] = &failedLogins{}
-	}
-	failures := []*failedLogins{c.addresses[c.address]}
-	if u != nil {
-		failures = append(failures, &u.logins)
-	}
-	for _, f := range failures {
-		f.count++
-		f.last = c.now()
-	}
 }

@@ -1,6 +1,7 @@
 package rocketchattest
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -17,6 +18,7 @@ const (
 	MailSecondFactor   MailKind = "second-factor"
 	MailFactorReset    MailKind = "second-factor-reset"
 	MailAddressChanged MailKind = "address-changed"
+	MailInvitation     MailKind = "invitation"
 )
 
 // Mail is a mail that a real server would have sent.
@@ -28,6 +30,8 @@ type Mail struct {
 	Code string
 	// Token is the token of the link in the mail.
 	Token string
+	// Text is the mail as the user reads it: a code for the second factor with a dash in its middle, a token as the end of a link.
+	Text string
 }
 
 // Mails are all mails a real server would have sent, in order.
@@ -37,7 +41,32 @@ func (s *Server) Mails() []Mail {
 	return slices.Clone(s.mails)
 }
 
-func (db *database) mail(m Mail) { db.mails = append(db.mails, m) }
+func (db *database) mail(m Mail) {
+	m.Text = m.text(cmp.Or(strings.TrimSuffix(db.text("Site_Url"), "/"), "http://localhost:3000"))
+	db.mails = append(db.mails, m)
+}
+
+func (m *Mail) text(site string) string {
+	switch m.Kind {
+	case MailVerification:
+		return "To verify your account email, click the link below.\n" + site + "/verify-email/" + m.Token
+	case MailPasswordReset:
+		return "To reset your password, click the link below.\n" + site + "/reset-password/" + m.Token
+	case MailPassword:
+		return "Your password is: " + m.Code
+	case MailSecondFactor:
+		half := len(m.Code) / 2
+		return "Your authentication code is: " + m.Code[:half] + "-" + m.Code[half:]
+	case MailFactorReset:
+		return "Your second factor has been reset. Please log in again."
+	case MailAddressChanged:
+		return "Your email address has been changed."
+	case MailInvitation:
+		return "You have been invited to " + site
+	case MailWelcome:
+	}
+	return "Welcome to " + site
+}
 
 func (db *database) mailVerification(u *account, email string) {
 	t := random(base64s, 43)
@@ -79,7 +108,7 @@ func (c *call) sendWelcomeEmail() (any, error) {
 func (c *call) sendConfirmationEmail() (any, error) {
 	email := strings.TrimSpace(c.body.str("email"))
 	u := c.userByEmail(email)
-	if u == nil && !c.version.atLeast(8, 6) {
+	if u == nil && !c.does(discreetMails) {
 		return nil, plain("")
 	}
 	if u != nil {

@@ -1,6 +1,7 @@
 package rocketchattest
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -17,9 +18,10 @@ type route struct {
 	op           string
 	method, path string
 	since        version  // the first release that has it
-	public       bool     // no credentials needed
-	authSince    version  // no credentials needed before it
-	authUntil    version  // no credentials needed from it on
+	typed        version  // the first release whose schema is checked before the call is counted; 8.4 unless said
+	public       span     // the releases that ask for no credentials, if any
+	anonymous    bool     // no credentials needed where the setting Accounts_AllowAnonymousRead is on
+	enterprise   bool     // for servers with a licence
 	noUsername   bool     // open to a user that has not chosen a username yet
 	permissions  []string // any of them, checked before the action
 	unlimited    bool     // not rate limited
@@ -54,6 +56,10 @@ type call struct {
 	body    object
 	file    *upload // the file of a multipart body
 	fileErr error   // why there is none
+	noJSON  bool    // the body is JSON, but no object
+	counted bool    // the checks before the limit are over
+	arrived int64   // when the call came, and when it was its turn, see account
+	begun   int64
 }
 
 const bodyLimit = 64 << 20
@@ -99,23 +105,33 @@ func (s *Server) find(r *http.Request) (*route, int) {
 	path := r.URL.Path
 	if name, ok := strings.CutPrefix(path, "/avatar/"); ok && name != "" {
 		path = "/avatar/{username}"
-		if strings.HasPrefix(name, "uid/") && s.version.atLeast(7, 1) {
+		if strings.HasPrefix(name, "uid/") && since(v(7, 1)).holds(s.version) {
 			path = "/avatar/uid/{userId}"
 		}
 	}
 	methods := s.routes[path]
+	if i := strings.LastIndexByte(path, '/') + 1; methods == nil && i < len(path) {
+		methods = s.routes[s.patterns[path[:i]]]
+	}
 	if methods == nil {
 		return nil, http.StatusNotFound
 	}
 	if rt := methods[r.Method]; rt != nil {
 		return rt, 0
 	}
+	if strings.HasPrefix(path, "/avatar/") {
+		return methods[http.MethodGet], 0 // whatever the method
+	}
 	return nil, http.StatusMethodNotAllowed
 }
 
 // unknown answers a request without a route: plain text since 7.4, before that JSON, or 405 for another method of a known route.
 func (s *Server) unknown(r *http.Request, status int, h http.Header) raw {
-	if s.version.atLeast(7, 4) {
+	if r.Method == http.MethodOptions && status == http.StatusMethodNotAllowed && s.does(newRouter) {
+		h.Del("Access-Control-Allow-Origin")
+		return raw{http.StatusOK, http.Header{"Content-Type": {"text/plain;charset=UTF-8"}}, []byte("OK")}
+	}
+	if s.does(newRouter) {
 		return text(http.StatusNotFound, "404 Not Found")
 	}
 	if status == http.StatusMethodNotAllowed {
@@ -133,9 +149,11 @@ func jsonAnswer(status int, body []byte) raw {
 // perform runs a call and turns its result into an answer.
 func (s *Server) perform(rt *route, r *http.Request, h http.Header) raw {
 	c := &call{Server: s, route: rt, r: r, header: h, address: clientAddress(r), base: baseURL(r)}
+	c.arrived = s.ticks.Add(1)
 	err := c.read()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	c.begun = s.ticks.Add(1)
 	var result any
 	if err == nil {
 		result, err = c.check()
@@ -161,23 +179,24 @@ func (c *call) refuse(err error) raw {
 	if out, ok := f.body.(raw); ok {
 		return out
 	}
+	if refused, ok := f.body.(failed); ok && c.testMode() {
+		f.body = refused.withStack()
+	}
 	body, err := json.Marshal(f.body)
 	if err != nil {
 		return jsonAnswer(http.StatusInternalServerError, nil)
 	}
-	return jsonAnswer(f.status, body)
+	out := jsonAnswer(f.status, body)
+	if !c.counted && c.does(quietRefusals) {
+		out.header.Del("Cache-Control")
+		out.header.Del("Pragma")
+	}
+	return out
 }
 
-// check runs the checks in the order of the version, then the action.
+// check runs the checks, then the action.
 func (c *call) check() (any, error) {
-	checks := []func() error{c.authenticate, c.permitted, c.validQuery, c.validBody, c.limited, c.secondFactor}
-	if !c.version.atLeast(8, 4) {
-		checks = []func() error{c.authenticate, c.limited, c.validQuery, c.validBody, c.permitted, c.secondFactor}
-		if c.route.body != nil && c.route.body.code != "" && !c.version.atLeast(8) { // looked at inside the action
-			checks = []func() error{c.authenticate, c.limited, c.validQuery, c.permitted, c.secondFactor, c.validBody}
-		}
-	}
-	for _, ok := range checks {
+	for _, ok := range c.checks() {
 		if err := ok(); err != nil {
 			return nil, err
 		}
@@ -185,13 +204,46 @@ func (c *call) check() (any, error) {
 	return c.route.run(c)
 }
 
+// checks are what comes before the action, in the order of the version and of the route's kind: typed routes look at their schema
+// before they count the call, old ones after it.
+func (c *call) checks() []func() error {
+	switch body := c.route.body; {
+	case c.typed():
+		return []func() error{c.authenticate, c.hasLicence, c.permitted, c.validQuery, c.validBody, c.limited, c.secondFactor}
+	case c.does(permissionFirst):
+		return []func() error{c.authenticate, c.hasLicence, c.permitted, c.limited, c.validQuery, c.validBody, c.secondFactor}
+	case body != nil && body.code != "":
+		return []func() error{c.authenticate, c.limited, c.validQuery, c.permitted, c.secondFactor, c.validBody, c.hasLicence}
+	}
+	return []func() error{c.authenticate, c.limited, c.validQuery, c.validBody, c.permitted, c.secondFactor, c.hasLicence}
+}
+
+// typed tells whether the route is one of the new kind.
+func (c *call) typed() bool {
+	if c.route.typed == (version{}) {
+		return c.does(typedRoutes)
+	}
+	return since(c.route.typed).holds(c.version)
+}
+
+// hasLicence refuses what needs a licence on a server without one.
+func (c *call) hasLicence() error {
+	if c.route.enterprise && !c.licensed {
+		return coded("error-action-not-allowed", "This is an enterprise feature", nil)
+	}
+	return nil
+}
+
 // authenticate finds the caller by the two credential headers.
 func (c *call) authenticate() error {
-	if t := c.byToken[c.r.Header.Get("X-Auth-Token")]; t != nil && t.user.id == c.r.Header.Get("X-User-Id") && !t.expired(c.now()) {
+	if t := c.byToken[c.r.Header.Get("X-Auth-Token")]; t != nil && t.user.id == c.r.Header.Get("X-User-Id") && !c.swept(t) {
 		c.me, c.token = t.user, t
 	}
+	if c.me == nil {
+		c.me = c.bearer()
+	}
 	switch {
-	case c.route.needsNoLogin(c.version):
+	case c.route.public != span{} && c.route.public.holds(c.version), c.route.anonymous && c.enabled("Accounts_AllowAnonymousRead"):
 		return nil
 	case c.me == nil:
 		return c.unauthenticated()
@@ -201,49 +253,45 @@ func (c *call) authenticate() error {
 	return nil
 }
 
-func (r *route) needsNoLogin(v version) bool {
-	if r.authSince != (version{}) {
-		return !v.atLeast(r.authSince[:]...)
-	}
-	if r.authUntil != (version{}) {
-		return v.atLeast(r.authUntil[:]...)
-	}
-	return r.public
-}
-
 func (c *call) permitted() error {
 	switch {
 	case len(c.route.permissions) == 0 || slices.ContainsFunc(c.route.permissions, c.may):
 		return nil
-	case c.route.op == "users.delete" && !c.version.atLeast(7):
+	case c.route.op == "users.delete" && c.does(plainUnauthorized):
 		return c.forbidden()
 	}
 	return missingPermission()
 }
 
-func (c *call) validQuery() error { return c.validate(c.route.query, c.query, true) }
+func (c *call) validQuery() error {
+	return c.validate(c.route.query, validator{c.version, true, c.does(singleItems)}, c.query, "error-invalid-params")
+}
 
-func (c *call) validBody() error { return c.validate(c.route.body, c.body, false) }
+func (c *call) validBody() error {
+	if c.noJSON && c.route.body != nil && c.route.body.holds(c.version) {
+		return c.invalid([]string{"must be object"}, "invalid-params", "invalid-params")
+	}
+	return c.validate(c.route.body, validator{c.version, !c.does(strictBodies), false}, c.body, "invalid-params")
+}
 
-func (c *call) validate(s *schema, o object, query bool) error {
-	if s == nil || !c.version.atLeast(s.since[:]...) {
+func (c *call) validate(s *schema, v validator, o object, code string) error {
+	if s == nil || !s.holds(c.version) {
 		return nil
 	}
-	messages := validator{c.version, query}.check(s, o)
+	messages := v.check(s, o)
 	if len(messages) == 0 {
 		return nil
 	}
-	text, code := strings.Join(messages, "\n "), "invalid-params"
-	if s.code != "" && !c.version.atLeast(8) {
-		code = s.code
+	return c.invalid(messages, cmp.Or(s.code, "invalid-params"), code)
+}
+
+// invalid refuses an object that does not match its schema: old routes repeat the code in the text, typed ones do not.
+func (c *call) invalid(messages []string, old, typedCode string) error {
+	text := strings.Join(messages, "\n ")
+	if c.typed() {
+		return typed(text, typedCode, nil)
 	}
-	if !c.version.atLeast(8, 4) {
-		return coded(code, text, nil)
-	}
-	if query {
-		code = "error-invalid-params"
-	}
-	return typed(text, code, nil)
+	return coded(old, text, nil)
 }
 
 // read takes in query and body before the server's lock is taken.
@@ -267,8 +315,10 @@ func (c *call) read() error {
 	}
 	switch media {
 	case "application/json":
-		if json.Unmarshal(b, &c.body) != nil || c.body == nil {
-			c.body = object{}
+		var value any
+		if json.Unmarshal(b, &value) == nil {
+			c.body, ok = value.(map[string]any)
+			c.noJSON = !ok
 		}
 	case "application/x-www-form-urlencoded":
 		if values, err := url.ParseQuery(string(b)); err == nil {

@@ -1,10 +1,16 @@
 package rocketchattest
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
-// defaultPreferences are the workspace's, which me shows where the user has chosen nothing.
-func defaultPreferences() map[string]any {
-	return map[string]any{
+// defaultPreference comes before a preference in the name of the setting that says what it is for those who have chosen nothing.
+const defaultPreference = "Accounts_Default_User_Preferences_"
+
+// defaultPreferences are a fresh workspace's.
+func defaultPreferences(v version) map[string]any {
+	p := map[string]any{
 		"enableAutoAway": true, "idleTimeLimit": 300, "desktopNotificationRequireInteraction": false, "desktopNotifications": "all",
 		"pushNotifications": "all", "unreadAlert": true, "useEmojis": true, "convertAsciiEmoji": true, "autoImageLoad": true,
 		"saveMobileBandwidth": true, "collapseMediaByDefault": false, "hideUsernames": false, "hideRoles": false, "hideFlexTab": false,
@@ -19,10 +25,17 @@ func defaultPreferences() map[string]any {
 			"Channels", "Direct_Messages", "Conversations",
 		},
 	}
+	if releases()[voiceCallNotifications].holds(v) {
+		p["desktopNotificationVoiceCalls"] = true
+	}
+	return p
 }
 
-func effectivePreferences(u *account) map[string]any {
-	p := defaultPreferences()
+func (db *database) effectivePreferences(u *account) map[string]any {
+	p := defaultPreferences(db.version)
+	for name := range p {
+		p[name] = db.settings[defaultPreference+name]
+	}
 	maps.Copy(p, u.preferences)
 	return p
 }
@@ -48,20 +61,13 @@ func preferenceFields() *schema {
 	} {
 		all = append(all, flag(name).null())
 	}
-	named := func(keys ...string) field {
-		pair := &schema{}
-		for _, key := range keys {
-			pair.fields = append(pair.fields, field{name: key})
-		}
-		return obj("", pair)
-	}
 	return closed(append(all,
 		str("alsoSendThreadToChannel").among("default", "always", "never").null(),
 		flag("desktopNotificationVoiceCalls").null().from(7, 13),
 		num("utcOffset").null().from(8, 6),
 		list("highlights", str("")).null(),
-		list("dontAskAgainList", named("action", "label")).null(),
-		list("featuresPreview", named("name", "value")).null(),
+		list("dontAskAgainList", obj("", open(str("action"), str("label")))).null(),
+		list("featuresPreview", obj("", open(str("name"), flag("value")))).null(),
 		list("sidebarSectionsOrder", str("")).null(),
 		list("statusVisibilityDenied", str("")).from(8, 8),
 	)...)
@@ -80,13 +86,30 @@ func preferencesWithLanguage(u *account) map[string]any {
 	if p == nil {
 		p = map[string]any{}
 	}
-	if u.language != "" {
+	if _, chosen := p["language"]; u.language != "" && !chosen {
 		p["language"] = u.language
 	}
 	return p
 }
 
 const leastIdleSeconds = 60
+
+// checkPreferences is the check of the action: a null that the schema lets through is refused, but for a few newer preferences.
+func (c *call) checkPreferences(data object) error {
+	nullable := []string{
+		"alsoSendThreadToChannel", "showThreadsInMainChannel", "desktopNotificationRequireInteraction", "dontAskAgainList",
+		"featuresPreview", "receiveLoginDetectionEmail", "sidebarSectionsOrder", "utcOffset",
+	}
+	for _, f := range preferenceFields().fields {
+		if value, sent := data[f.name]; sent && value == nil && !slices.Contains(nullable, f.name) {
+			return noMatch(string(f.kind), "null", f.name)
+		}
+	}
+	if data.has("idleTimeLimit") && data.number("idleTimeLimit") < leastIdleSeconds {
+		return coded("invalid-idle-time-limit-value", "Invalid idleTimeLimit", nil)
+	}
+	return nil
+}
 
 // setPreferences is users.setPreferences.
 func (c *call) setPreferences() (any, error) {
@@ -100,20 +123,26 @@ func (c *call) setPreferences() (any, error) {
 		}
 	}
 	data := c.body.object("data")
-	if data.has("idleTimeLimit") && data.number("idleTimeLimit") < leastIdleSeconds {
-		return nil, coded("invalid-idle-time-limit-value", "Invalid idleTimeLimit", nil)
+	if err := c.checkPreferences(data); err != nil {
+		return nil, err
 	}
 	if u.preferences == nil {
 		u.preferences = map[string]any{}
 	}
 	for key, value := range data {
+		switch { // as they were called once
+		case key == "emailNotificationMode" && value == "all":
+			value = "mentions"
+		case key == "emailNotificationMode" && value == "disabled":
+			value = "nothing"
+		}
 		if offset, ok := value.(float64); ok && key == "utcOffset" {
 			u.utcOffset = &offset
 			continue
 		}
 		u.preferences[key] = value
 	}
-	if language := data.str("language"); language != "" {
+	if language, ok := data["language"].(string); ok {
 		u.language = language
 	}
 	c.touch(u)

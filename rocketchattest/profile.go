@@ -15,11 +15,13 @@ type profile struct {
 	Roles            []string       `json:"roles,omitzero"`
 	Status           string         `json:"status,omitempty"`
 	Active           *bool          `json:"active,omitempty"`
-	Name             string         `json:"name,omitempty"`
-	NameInsensitive  *string        `json:"nameInsensitive,omitempty"`
+	InactiveReason   string         `json:"inactiveReason,omitempty"`
+	Name             *string        `json:"name,omitempty"`
+	NameInsensitive  any            `json:"nameInsensitive,omitzero"`
 	UpdatedAt        stamp          `json:"_updatedAt,omitzero"`
 	Rooms            []string       `json:"__rooms,omitempty"`
 	Settings         map[string]any `json:"settings,omitzero"`
+	RolePriorities   map[string]int `json:"roomRolePriorities,omitempty"`
 	PasswordChange   *bool          `json:"requirePasswordChange,omitempty"`
 	ChangeReason     string         `json:"requirePasswordChangeReason,omitempty"`
 	LastLogin        stamp          `json:"lastLogin,omitzero"`
@@ -28,6 +30,7 @@ type profile struct {
 	StatusDefault    string         `json:"statusDefault,omitempty"`
 	StatusSource     string         `json:"statusSource,omitempty"`
 	StatusExpiresAt  stamp          `json:"statusExpiresAt,omitzero"`
+	StatusLivechat   string         `json:"statusLivechat,omitempty"`
 	Bio              string         `json:"bio,omitempty"`
 	Nickname         string         `json:"nickname,omitempty"`
 	Reason           string         `json:"reason,omitempty"`
@@ -45,16 +48,17 @@ type profile struct {
 	ImportIDs        []string       `json:"importIds,omitempty"`
 	CanViewAllInfo   *bool          `json:"canViewAllInfo,omitempty"`
 	Subscriptions    *[]roomItem    `json:"rooms,omitempty"`
+	Outside          bool           `json:"outside,omitempty"`
 }
 
 // full is everything that is stored about u, secrets aside.
 func (u *account) full() profile {
 	p := profile{
 		ID: u.id, CreatedAt: stamp{u.createdAt}, Username: u.username, Emails: slices.Clone(u.emails), Type: u.kind,
-		Roles: slices.Clone(u.roles), Status: u.status, Active: new(u.active), Name: u.name, UpdatedAt: stamp{u.updatedAt},
+		Roles: slices.Clone(u.roles), Status: u.status, Active: new(u.active), Name: u.shownName(), UpdatedAt: stamp{u.updatedAt},
 		Rooms: slices.Clone(u.rooms), Settings: u.settings(), PasswordChange: u.passwordChange, ChangeReason: u.passwordChangeReason,
 		LastLogin: stamp{u.lastLogin}, StatusText: u.statusText, StatusConnection: u.statusConnection, StatusDefault: u.statusDefault,
-		StatusSource: u.statusSource, StatusExpiresAt: stamp{u.statusExpires}, Bio: u.bio, Nickname: u.nickname, Reason: u.reason,
+		StatusSource: u.statusSource, StatusExpiresAt: stamp{u.statusExpires}, StatusLivechat: u.agentStatus, Bio: u.bio, Nickname: u.nickname, Reason: u.reason,
 		CustomFields: u.customFields, UTCOffset: u.utcOffset, Language: u.language, Extension: u.extension, Federated: u.federated,
 		ImportIDs: u.importIDs,
 	}
@@ -65,6 +69,14 @@ func (u *account) full() profile {
 		p.AvatarOrigin, p.AvatarETag = u.picture.origin, u.picture.etag
 	}
 	return p
+}
+
+// shownName is the name as answers have it, nil for a user without one.
+func (u *account) shownName() *string {
+	if u.name == "" && !u.blankName {
+		return nil
+	}
+	return &u.name
 }
 
 // settings is the stored settings object, nil for a user that has none.
@@ -85,7 +97,10 @@ func (u *account) settings() map[string]any {
 // stored is u as the routes answer it that return stored users: reduced by what the viewer may see.
 func (db *database) stored(u, viewer *account) profile {
 	p := u.full()
-	p.ImportIDs = nil
+	p.ImportIDs, p.RolePriorities = nil, db.rolePriorities(u)
+	if db.does(inactiveReasons) {
+		p.InactiveReason = u.inactiveReason
+	}
 	if !db.allowed(viewer, "view-full-other-user-info") {
 		p.AvatarOrigin, p.Emails, p.StatusConnection, p.CreatedAt, p.LastLogin = "", nil, "", stamp{}, stamp{}
 		p.PasswordChange, p.ChangeReason, p.Roles, p.StatusDefault, p.UpdatedAt, p.Settings = nil, "", nil, "", stamp{}, nil
@@ -105,7 +120,7 @@ func (db *database) detailed(u, viewer *account) profile {
 		p.Emails, p.StatusConnection, p.CreatedAt, p.LastLogin, p.Roles, p.ImportIDs = nil, "", stamp{}, stamp{}, nil, nil
 		p.PasswordChange, p.ChangeReason = nil, ""
 	}
-	if !db.version.atLeast(8, 5) {
+	if !db.does(infoWithExtension) {
 		p.Extension = ""
 	}
 	if u == viewer {
@@ -119,7 +134,7 @@ func (db *database) detailed(u, viewer *account) profile {
 
 // listed is u in users.list and users.listByStatus; full adds addresses, roles and the last login.
 func (u *account) listed(full bool) profile {
-	p := profile{ID: u.id, Username: u.username, Name: u.name, Status: u.status, Active: new(u.active), Type: u.kind}
+	p := profile{ID: u.id, Username: u.username, Name: u.shownName(), Status: u.status, Active: new(u.active), Type: u.kind}
 	if u.picture != nil {
 		p.AvatarETag = u.picture.etag
 	}
@@ -150,8 +165,8 @@ func (c *call) own(u *account) profile {
 	p.CreatedAt, p.LastLogin, p.Type, p.Rooms, p.ImportIDs = stamp{}, stamp{}, "", nil, nil
 	p.Extension, p.Reason = "", ""
 	p.Services = u.services()
-	p.Settings = fields{"profile": fields{}, "preferences": effectivePreferences(u)}
-	if c.version.atLeast(8) {
+	p.Settings = fields{"profile": fields{}, "preferences": c.effectivePreferences(u)}
+	if c.does(calendarSettings) {
 		p.Settings["calendar"] = fields{}
 	}
 	c.decorate(&p, u)

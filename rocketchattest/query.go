@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,29 +24,6 @@ type sortKey struct {
 	direction int
 }
 
-// filterRule says which fields of a user a filter may name, and where they are.
-type filterRule map[string]func(*account) any
-
-// userFields are the fields that users are sorted and filtered by.
-func userFields() filterRule {
-	return filterRule{
-		"_id":             func(u *account) any { return u.id },
-		"username":        func(u *account) any { return u.username },
-		"name":            func(u *account) any { return u.name },
-		"nameInsensitive": func(u *account) any { return strings.ToLower(u.name) },
-		"status":          func(u *account) any { return u.status },
-		"active":          func(u *account) any { return u.active },
-		"type":            func(u *account) any { return u.kind },
-		"bio":             func(u *account) any { return u.bio },
-		"nickname":        func(u *account) any { return u.nickname },
-		"createdAt":       func(u *account) any { return u.createdAt.UTC().Format(stampFormat) },
-		"_updatedAt":      func(u *account) any { return u.updatedAt.UTC().Format(stampFormat) },
-		"lastLogin":       func(u *account) any { return optionalDate(u) },
-		"emails.address":  func(u *account) any { return firstEmail(u) },
-		"roles":           func(u *account) any { return u.roles },
-	}
-}
-
 func optionalDate(u *account) string {
 	if u.lastLogin.IsZero() {
 		return ""
@@ -65,10 +41,23 @@ func firstEmail(u *account) string {
 const unsafeParameters = "ALLOW_UNSAFE_QUERY_AND_FIELDS_API_PARAMS"
 
 // listQuery reads and checks the list parameters; a nil rule means that the route knows no filter.
-func (c *call) listQuery(rule filterRule) (listQuery, error) {
-	q := listQuery{}
+func (c *call) listQuery(rule *filterRule) (listQuery, error) {
+	q, err := c.pagination()
+	if err != nil {
+		return q, err
+	}
+	if q.sort, err = c.sortKeys(); err != nil {
+		return q, err
+	}
+	if rule != nil && (c.environment[unsafeParameters] == "true" || c.does(unsafeQueries)) {
+		err = c.unsafe(&q, rule)
+	}
+	return q, err
+}
+
+// pagination reads where to start and how many.
+func (c *call) pagination() (q listQuery, err error) {
 	standard, most := c.integer("API_Default_Count"), c.integer("API_Upper_Count_Limit")
-	var err error
 	if q.offset, err = c.integerParameter("offset", 0); err != nil {
 		return q, err
 	}
@@ -81,13 +70,7 @@ func (c *call) listQuery(rule filterRule) (listQuery, error) {
 	case q.count == 0 && !c.enabled("API_Allow_Infinite_Count"):
 		q.count = standard
 	}
-	if q.sort, err = c.sortKeys(); err != nil {
-		return q, err
-	}
-	if rule != nil && (c.environment[unsafeParameters] == "true" || !c.version.atLeast(7)) {
-		err = c.unsafe(&q, rule)
-	}
-	return q, err
+	return q, nil
 }
 
 // integerParameter reads a number from the query, whether or not a schema has turned it into one already. What is no number, or
@@ -115,11 +98,11 @@ func (c *call) integerParameter(name string, otherwise int) (int, error) {
 
 // sortKeys reads the sort parameter, a JSON object as text whose order of keys counts.
 func (c *call) sortKeys() ([]sortKey, error) {
-	source := c.query.str("sort")
-	if source == "" {
+	if _, sent := c.query["sort"]; !sent {
 		return nil, nil
 	}
-	invalid := coded("error-invalid-sort", fmt.Sprintf("Invalid sort parameter provided: %q", source), fields{"helperMethod": "parseJsonQuery"})
+	source := c.query.str("sort")
+	invalid := coded("error-invalid-sort", `Invalid sort parameter provided: "`+source+`"`, fields{"helperMethod": "parseJsonQuery"})
 	decoder := json.NewDecoder(strings.NewReader(source))
 	if t, err := decoder.Token(); err != nil || t != json.Delim('{') {
 		return nil, invalid
@@ -135,7 +118,7 @@ func (c *call) sortKeys() ([]sortKey, error) {
 			return nil, invalid
 		}
 		key, _ := name.(string)
-		keys = append(keys, implied(key, int(direction))...)
+		keys = append(keys, sortKey{key, int(direction)})
 	}
 	if _, err := decoder.Token(); err != nil {
 		return nil, invalid
@@ -143,21 +126,20 @@ func (c *call) sortKeys() ([]sortKey, error) {
 	return keys, nil
 }
 
-// implied adds what the server sorts by besides: active with status, the lower-cased name instead of the name.
+// implied adds what the server sorts by besides: active with the status, the lower-cased name with the name.
 func implied(key string, direction int) []sortKey {
+	keys := []sortKey{{key, direction}}
 	switch key {
 	case "status":
-		return []sortKey{{key, direction}, {"active", direction}}
+		keys = append(keys, sortKey{"active", direction})
 	case "name":
-		return []sortKey{{"nameInsensitive", direction}}
-	case "email", "emails":
-		return []sortKey{{"emails.address", direction}}
+		keys = append(keys, sortKey{"nameInsensitive", direction})
 	}
-	return []sortKey{{key, direction}}
+	return keys
 }
 
 // unsafe reads query and fields.
-func (c *call) unsafe(q *listQuery, rule filterRule) error {
+func (c *call) unsafe(q *listQuery, rule *filterRule) error {
 	for _, name := range []string{"query", "fields"} {
 		if c.query.has(name) {
 			c.header.Set("X-Deprecation-Type", "deprecation")
@@ -168,7 +150,7 @@ func (c *call) unsafe(q *listQuery, rule filterRule) error {
 	if source := c.query.str("fields"); source != "" {
 		var chosen map[string]any
 		if json.Unmarshal([]byte(source), &chosen) != nil {
-			return coded("error-invalid-fields", fmt.Sprintf("Invalid fields parameter provided: %q", source), fields{"helperMethod": "parseJsonQuery"})
+			return coded("error-invalid-fields", `Invalid fields parameter provided: "`+source+`"`, fields{"helperMethod": "parseJsonQuery"})
 		}
 		for key, value := range chosen {
 			if value == 1.0 || value == true {
@@ -182,7 +164,7 @@ func (c *call) unsafe(q *listQuery, rule filterRule) error {
 	}
 	var filter map[string]any
 	if json.Unmarshal([]byte(source), &filter) != nil {
-		return coded("error-invalid-query", fmt.Sprintf("Invalid query parameter provided: %q", source), fields{"helperMethod": "parseJsonQuery"})
+		return coded("error-invalid-query", `Invalid query parameter provided: "`+source+`"`, fields{"helperMethod": "parseJsonQuery"})
 	}
 	holds, err := rule.compile(filter)
 	if err != nil {
@@ -190,118 +172,6 @@ func (c *call) unsafe(q *listQuery, rule filterRule) error {
 	}
 	q.holds = holds
 	return nil
-}
-
-func invalidQuery(text string) error {
-	return coded("error-invalid-query", text, nil)
-}
-
-// compile turns a filter of the database's kind into a condition.
-func (rule filterRule) compile(filter map[string]any) (func(*account) bool, error) {
-	var conditions []func(*account) bool
-	for key, wanted := range filter {
-		condition, err := rule.condition(key, wanted)
-		if err != nil {
-			return nil, err
-		}
-		conditions = append(conditions, condition)
-	}
-	return func(u *account) bool {
-		for _, holds := range conditions {
-			if !holds(u) {
-				return false
-			}
-		}
-		return true
-	}, nil
-}
-
-func (rule filterRule) condition(key string, wanted any) (func(*account) bool, error) {
-	if key == "$and" || key == "$or" {
-		return rule.combined(key, wanted)
-	}
-	value, ok := rule[key]
-	if !ok {
-		if strings.HasPrefix(key, "$") {
-			return nil, invalidQuery("Invalid operator: " + key)
-		}
-		return nil, invalidQuery("Invalid attribute: " + key)
-	}
-	operators, ok := wanted.(map[string]any)
-	if !ok {
-		return func(u *account) bool { return equals(value(u), wanted) }, nil
-	}
-	var conditions []func(any) bool
-	for name, operand := range operators {
-		condition := operator(name, operand)
-		if condition == nil {
-			return nil, invalidQuery("Invalid operator: " + name)
-		}
-		conditions = append(conditions, condition)
-	}
-	return func(u *account) bool {
-		v := value(u)
-		return !slices.ContainsFunc(conditions, func(holds func(any) bool) bool { return !holds(v) })
-	}, nil
-}
-
-func (rule filterRule) combined(key string, wanted any) (func(*account) bool, error) {
-	parts, _ := wanted.([]any)
-	var conditions []func(*account) bool
-	for _, part := range parts {
-		filter, _ := part.(map[string]any)
-		condition, err := rule.compile(filter)
-		if err != nil {
-			return nil, err
-		}
-		conditions = append(conditions, condition)
-	}
-	return func(u *account) bool {
-		n := 0
-		for _, holds := range conditions {
-			if holds(u) {
-				n++
-			}
-		}
-		return n == len(conditions) || key == "$or" && n > 0
-	}, nil
-}
-
-// operator is a comparison by its name, nil for one the server does not allow.
-func operator(name string, operand any) func(any) bool {
-	switch name {
-	case "$eq":
-		return func(v any) bool { return equals(v, operand) }
-	case "$ne":
-		return func(v any) bool { return !equals(v, operand) }
-	case "$exists":
-		return func(v any) bool { return (v != "") == (operand == true) }
-	case "$in", "$nin":
-		items, _ := operand.([]any)
-		return func(v any) bool {
-			return slices.ContainsFunc(items, func(item any) bool { return equals(v, item) }) == (name == "$in")
-		}
-	case "$regex":
-		source, _ := operand.(string)
-		pattern, err := regexp.Compile(source)
-		if err != nil {
-			return nil
-		}
-		return func(v any) bool { s, _ := v.(string); return pattern.MatchString(s) }
-	}
-	return nil
-}
-
-func equals(stored, wanted any) bool {
-	if all, ok := stored.([]string); ok {
-		s, isString := wanted.(string)
-		return isString && slices.Contains(all, s)
-	}
-	switch wanted.(type) {
-	case string, bool, float64:
-		return stored == wanted
-	}
-	return wanted == nil && stored == ""
 }
 
 // reduce leaves the fields asked for, where the environment allows to ask.
@@ -368,9 +238,11 @@ func sortUsers(users []*account, keys []sortKey) []*account {
 	for i, u := range users {
 		rows[i].user = u
 		for _, key := range keys {
-			text := ""
+			text := fmt.Sprintf("%09d", u.number)
 			if value, ok := known[key.name]; ok {
 				text = fmt.Sprint(value(u))
+			} else if key.name != "" {
+				text = ""
 			}
 			rows[i].keys = append(rows[i].keys, text)
 		}

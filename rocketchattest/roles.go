@@ -1,9 +1,6 @@
 package rocketchattest
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // listRoles is roles.list.
 func (c *call) listRoles() (any, error) {
@@ -18,13 +15,14 @@ func (c *call) listRoles() (any, error) {
 
 // syncRoles is roles.sync.
 func (c *call) syncRoles() (any, error) {
-	since, ok := parseDate(c.query.str("updatedSince"))
+	asked := c.query.str("updatedSince")
+	since, ok := parseDate(asked)
 	switch {
-	case !c.query.has("updatedSince") && !c.version.atLeast(8):
+	case !c.query.has("updatedSince") && !c.typed():
 		return nil, plain("Match error: Missing key 'updatedSince'")
-	case c.query.has("updatedSince") && !ok && !c.version.atLeast(8):
+	case !ok && !c.typed():
 		return nil, plain("Match error: Failed Match.Where validation in field updatedSince")
-	case c.query.has("updatedSince") && !ok:
+	case !ok && asked != "":
 		return nil, coded("error-invalid-param", "updatedSince must be a valid date string", nil)
 	}
 	changed := []*role{}
@@ -41,7 +39,7 @@ type roleMember struct {
 	CreatedAt  stamp     `json:"createdAt,omitzero"`
 	Username   string    `json:"username"`
 	Emails     []address `json:"emails,omitempty"`
-	Name       string    `json:"name,omitempty"`
+	Name       *string   `json:"name,omitempty"`
 	UpdatedAt  stamp     `json:"_updatedAt,omitzero"`
 	AvatarETag string    `json:"avatarETag,omitempty"`
 }
@@ -56,20 +54,20 @@ func (c *call) usersInRole() (any, error) {
 		return nil, coded("error-not-allowed", "Not allowed", nil)
 	}
 	r := c.role(name)
-	if r == nil && !c.version.atLeast(8) {
+	if r == nil && c.does(rolesByName) {
 		r = c.roleByName(name)
 	}
 	if r == nil {
 		return nil, coded("error-invalid-roleId", "", nil)
 	}
-	q, err := c.listQuery(nil)
+	q, err := c.pagination() // in the order of the usernames, whatever is asked
 	if err != nil {
 		return nil, err
 	}
 	page := c.page(q, func(u *account) bool { return c.holdsRole(u, r, roomID) })
 	items := make([]roleMember, 0, len(page.users))
 	for _, u := range page.users {
-		m := roleMember{ID: u.id, CreatedAt: stamp{u.createdAt}, Username: u.username, Emails: u.emails, Name: u.name, UpdatedAt: stamp{u.updatedAt}}
+		m := roleMember{ID: u.id, CreatedAt: stamp{u.createdAt}, Username: u.username, Emails: u.emails, Name: u.shownName(), UpdatedAt: stamp{u.updatedAt}}
 		if u.picture != nil {
 			m.AvatarETag = u.picture.etag
 		}
@@ -112,10 +110,18 @@ func (c *call) usersInPublicRoles() (any, error) {
 // roleInBody is the role a request names, by id, and before 8.0 by name too.
 func (c *call) roleInBody() *role {
 	id := c.body.str("roleId")
-	if id == "" && !c.version.atLeast(8) {
+	if id == "" && c.does(rolesByName) {
 		return c.roleByName(c.body.str("roleName"))
 	}
 	return c.role(id)
+}
+
+// roleNamed refuses a request that names no role.
+func (c *call) roleNamed() error {
+	if c.body.str("roleId") == "" && (c.body.str("roleName") == "" || !c.does(rolesByName)) {
+		return plain("error-invalid-role-properties")
+	}
+	return nil
 }
 
 // addToRole is roles.addUserToRole. Membership is looked at before the permission.
@@ -124,8 +130,8 @@ func (c *call) addToRole() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.body.str("roleId") == "" && (c.body.str("roleName") == "" || c.version.atLeast(8)) {
-		return nil, plain("error-invalid-role-properties")
+	if err := c.roleNamed(); err != nil {
+		return nil, err
 	}
 	r, roomID := c.roleInBody(), c.body.str("roomId")
 	if r == nil {
@@ -158,8 +164,8 @@ func (c *call) addToRole() (any, error) {
 
 // removeFromRole is roles.removeUserFromRole. The username must be spelled exactly.
 func (c *call) removeFromRole() (any, error) {
-	if !c.version.atLeast(8) && c.body.str("roleId") == "" && c.body.str("roleName") == "" {
-		return nil, plain("error-invalid-role-properties")
+	if err := c.roleNamed(); err != nil {
+		return nil, err
 	}
 	u := c.userByName(c.body.str("username"))
 	if u == nil || u.username != c.body.str("username") {
@@ -169,7 +175,7 @@ func (c *call) removeFromRole() (any, error) {
 	if r == nil {
 		return nil, coded("error-invalid-roleId", "This role does not exist", nil)
 	}
-	roomID := cmp.Or(c.body.str("roomId"), c.body.str("scope"))
+	roomID := c.body.str("scope") // the key roomId is accepted, and ignored
 	if !c.holdsRole(u, r, roomID) || r.roomScoped() && roomID == "" {
 		return nil, coded("error-user-not-in-role", "User is not in this role", nil)
 	}
@@ -203,9 +209,4 @@ func (c *call) deleteRole() (any, error) {
 	}
 	c.roles = slices.DeleteFunc(c.roles, func(o *role) bool { return o == r })
 	return nil, nil
-}
-
-// enterpriseRoles is roles.create and roles.update, which want a licence.
-func (c *call) enterpriseRoles() (any, error) {
-	return nil, coded("error-action-not-allowed", "This is an enterprise feature", nil)
 }

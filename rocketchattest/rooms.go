@@ -7,103 +7,296 @@ import (
 	"time"
 )
 
-// room is a channel, a private group or the main room of a team.
+// Room is a room on the server, for tests that prepare or inspect its state.
+type Room struct {
+	ID, Name string
+	// Kind is "c" for a channel, "p" for a private group and "d" for direct messages.
+	Kind string
+	// Team is the id of the team that the room belongs to.
+	Team string
+	// Default is set if new users join the room.
+	Default bool
+	// Owners and Members are usernames in the order they joined. Owners are members too.
+	Owners, Members []string
+}
+
+// Rooms returns all rooms by name.
+func (s *Server) Rooms() []Room {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]Room, 0, len(s.rooms))
+	for _, r := range s.rooms {
+		all = append(all, s.toRoom(r))
+	}
+	slices.SortFunc(all, func(a, b Room) int { return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID)) })
+	return all
+}
+
+// Room returns a room by its id.
+func (s *Server) Room(id string) (Room, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.rooms[id]
+	if r == nil {
+		return Room{}, false
+	}
+	return s.toRoom(r), true
+}
+
+func (db *database) toRoom(r *room) Room {
+	out := Room{ID: r.id, Name: r.name, Kind: r.kind, Default: r.isDefault}
+	if r.team != nil {
+		out.Team = r.team.id
+	}
+	for _, m := range r.inOrder() {
+		name := db.users[m.user].username
+		out.Members = append(out.Members, name)
+		if m.holds(owner) {
+			out.Owners = append(out.Owners, name)
+		}
+	}
+	return out
+}
+
+// AddRoom adds a private room with its owners and returns its id. Other members join with [Server.Join].
+// A user who is the last owner of a room cannot be deleted or deactivated without confirmation.
+func (s *Server) AddRoom(name string, owners ...string) (roomID string) {
+	return s.newRoom(name, private, owners)
+}
+
+// AddChannel adds a public channel with its owners and returns its id.
+func (s *Server) AddChannel(name string, owners ...string) (roomID string) {
+	return s.newRoom(name, channel, owners)
+}
+
+func (s *Server) newRoom(name, kind string, owners []string) (roomID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.addRoom(newDatabaseID(), name, kind)
+	for _, username := range owners {
+		if u := s.userByName(username); u != nil {
+			s.join(r, u, 0, owner)
+		}
+	}
+	return r.id
+}
+
+// Join makes users members of a room, and of the team if it is a team's main room. Unknown names are ignored.
+func (s *Server) Join(roomID string, usernames ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range usernames {
+		if u := s.userByName(name); u != nil {
+			s.join(s.rooms[roomID], u, 0)
+		}
+	}
+}
+
+// SetOwners makes exactly these users owners of a room, and of the team if it is a team's main room. Those who are not members join.
+// Unknown names are ignored.
+func (s *Server) SetOwners(roomID string, usernames ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.rooms[roomID]
+	if r == nil {
+		return
+	}
+	for _, m := range r.members {
+		m.drop(owner)
+	}
+	for _, name := range usernames {
+		if u := s.userByName(name); u != nil {
+			s.join(r, u, 0)
+			r.members[u.id].give(owner)
+		}
+	}
+}
+
+// SetDefault says whether new users join a room.
+func (s *Server) SetDefault(roomID string, isDefault bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.rooms[roomID]; r != nil {
+		r.isDefault = isDefault
+	}
+}
+
+// The kinds of rooms.
+const (
+	channel = "c"
+	private = "p"
+	direct  = "d"
+)
+
+// owner is the role of those who own a room.
+const owner = "owner"
+
+// room is a channel, a private group, the main room of a team or a room of direct messages.
 type room struct {
 	id, name, kind string
+	created        time.Time
+	updated        time.Time
+	creator        *person // nil for rooms that the server came with
+	readOnly       bool
+	isDefault      bool
+	favorite       bool // new users who join it as a default room have it among their favorites
+	team           *team
+	customFields   map[string]any
 	members        map[string]*subscription // by user id
+	joins          int
 }
 
 // subscription is somebody's membership in a room.
 type subscription struct {
-	id     string
-	user   string
-	roles  []string
-	unread int
-	joined int
+	id       string
+	user     string
+	roles    []string
+	unread   int
+	favorite bool
+	joined   int
+	since    time.Time
 }
 
-type team struct {
-	id, name, roomID string
-	kind             int // 0 public, 1 private
-	createdAt        time.Time
-	creator          *account
-	members          []string
-	owners           []string
+func (m *subscription) holds(role string) bool { return slices.Contains(m.roles, role) }
+
+func (m *subscription) give(role string) {
+	if !m.holds(role) {
+		m.roles = append(m.roles, role)
+	}
+}
+
+func (m *subscription) drop(role string) {
+	m.roles = slices.DeleteFunc(m.roles, func(id string) bool { return id == role })
 }
 
 const general = "GENERAL"
 
 func (db *database) addRoom(id, name, kind string) *room {
-	r := &room{id: id, name: name, kind: kind, members: map[string]*subscription{}}
+	r := &room{id: id, name: name, kind: kind, created: db.now(), updated: db.now(), members: map[string]*subscription{}}
 	db.rooms[id] = r
 	return r
+}
+
+// mainRoom tells whether the room is the main room of its team.
+func (r *room) mainRoom() bool { return r.team != nil && r.team.roomID == r.id }
+
+// inOrder are the memberships in the order people joined.
+func (r *room) inOrder() []*subscription {
+	all := make([]*subscription, 0, len(r.members))
+	for _, m := range r.members {
+		all = append(all, m)
+	}
+	slices.SortFunc(all, func(a, b *subscription) int { return cmp.Compare(a.joined, b.joined) })
+	return all
+}
+
+func (r *room) owners() int {
+	n := 0
+	for _, m := range r.members {
+		if m.holds(owner) {
+			n++
+		}
+	}
+	return n
 }
 
 func (db *database) join(r *room, u *account, unread int, roles ...string) {
 	if r == nil || r.members[u.id] != nil {
 		return
 	}
-	r.members[u.id] = &subscription{id: newID(), user: u.id, roles: roles, unread: unread, joined: len(r.members)}
+	r.joins++
+	r.members[u.id] = &subscription{id: newDatabaseID(), user: u.id, roles: roles, unread: unread, joined: r.joins, since: db.now()}
+	r.updated = db.now()
 	u.rooms = append(u.rooms, r.id)
 }
 
-// ownerRooms are the rooms that would be left without an owner: those that nobody else is in, and those that others are in.
-func (db *database) ownerRooms(u *account) (alone, shared []*room) {
+func (db *database) leave(r *room, u *account) {
+	delete(r.members, u.id)
+	u.rooms = slices.DeleteFunc(u.rooms, func(id string) bool { return id == r.id })
+}
+
+// joinDefaults makes a new user a member of the default rooms.
+func (db *database) joinDefaults(u *account) {
+	for _, r := range db.roomsInOrder(func(r *room) bool { return r.isDefault }) {
+		db.join(r, u, 1)
+		r.members[u.id].favorite = r.favorite
+	}
+}
+
+// roomsInOrder are the rooms a condition holds for, in the order they were created.
+func (db *database) roomsInOrder(holds func(*room) bool) []*room {
+	var found []*room
+	for _, r := range db.rooms {
+		if holds(r) {
+			found = append(found, r)
+		}
+	}
+	slices.SortFunc(found, func(a, b *room) int { return cmp.Or(a.created.Compare(b.created), strings.Compare(a.id, b.id)) })
+	return found
+}
+
+func (db *database) roomByName(name string) *room {
+	for _, r := range db.rooms {
+		if r.name == name && r.kind != direct {
+			return r
+		}
+	}
+	return nil
+}
+
+// removeRoom forgets a room, and the team whose main room it is.
+func (db *database) removeRoom(r *room) {
+	for id := range r.members {
+		db.leave(r, db.users[id])
+	}
+	delete(db.rooms, r.id)
+	if r.mainRoom() {
+		db.removeTeam(r.team)
+	}
+	db.invites = slices.DeleteFunc(db.invites, func(i *invite) bool { return i.room == r })
+}
+
+// lastOwnerRooms are the rooms that u alone owns: those that are removed when u goes, and those that get another owner. A public room
+// without an heir stays without an owner. A private room is removed too if u is no owner but alone in it.
+func (db *database) lastOwnerRooms(u *account) (removed, inherited []*room) {
 	for _, id := range u.rooms {
 		r := db.rooms[id]
-		if !r.onlyOwner(u) {
-			continue
-		}
-		if len(r.members) == 1 {
-			alone = append(alone, r)
-		} else {
-			shared = append(shared, r)
+		switch lastOwner := r.members[u.id].holds(owner) && r.owners() == 1; {
+		case lastOwner && db.heir(r, u) != nil:
+			inherited = append(inherited, r)
+		case r.kind != channel && (lastOwner || !r.members[u.id].holds(owner) && len(r.members) == 1):
+			removed = append(removed, r)
 		}
 	}
-	return alone, shared
+	return removed, inherited
 }
 
-func (r *room) onlyOwner(u *account) bool {
-	if own := r.members[u.id]; own == nil || !slices.Contains(own.roles, "owner") {
-		return false
-	}
-	for _, m := range r.members {
-		if m.user != u.id && slices.Contains(m.roles, "owner") {
-			return false
-		}
-	}
-	return true
-}
-
-// relinquish gives away or removes the rooms of a user who goes, and returns the ids of the removed ones. Without confirmation it
-// refuses when there are such rooms.
+// relinquish removes the rooms of a user who goes or gives them an heir, and returns the ids of the removed ones. Without confirmation
+// it refuses when there are such rooms.
 func (db *database) relinquish(u *account, confirmed bool) ([]string, error) {
-	alone, shared := db.ownerRooms(u)
-	if len(alone)+len(shared) > 0 && !confirmed {
-		return nil, coded("user-last-owner", "", fields{"shouldBeRemoved": roomNames(alone), "shouldChangeOwner": roomNames(shared)})
+	removed, inherited := db.lastOwnerRooms(u)
+	if len(removed)+len(inherited) > 0 && !confirmed {
+		return nil, coded("user-last-owner", "", fields{"shouldBeRemoved": roomNames(removed), "shouldChangeOwner": roomNames(inherited)})
 	}
-	removed := []string{}
-	for _, r := range alone {
-		removed = append(removed, r.id)
-		delete(db.rooms, r.id)
-		u.rooms = slices.DeleteFunc(u.rooms, func(id string) bool { return id == r.id })
+	ids := []string{}
+	for _, r := range inherited {
+		db.heir(r, u).give(owner)
 	}
-	for _, r := range shared {
-		r.members[u.id].roles = nil
-		heir := r.oldestBesides(u)
-		heir.roles = append(heir.roles, "owner")
+	for _, r := range removed {
+		ids = append(ids, r.id)
+		db.removeRoom(r)
 	}
-	return removed, nil
+	return ids, nil
 }
 
-func (r *room) oldestBesides(u *account) *subscription {
-	var oldest *subscription
-	for _, m := range r.members {
-		if m.user != u.id && (oldest == nil || m.joined < oldest.joined) {
-			oldest = m
+// heir is the active member besides u who has been in a room longest, nil if there is none.
+func (db *database) heir(r *room, u *account) *subscription {
+	for _, m := range r.inOrder() {
+		if m.user != u.id && db.users[m.user].active {
+			return m
 		}
 	}
-	return oldest
+	return nil
 }
 
 func roomNames(rooms []*room) []string {
@@ -128,8 +321,8 @@ func (db *database) roomItems(u *account) []roomItem {
 	items := make([]roomItem, 0, len(u.rooms))
 	for _, id := range u.rooms {
 		r := db.rooms[id]
-		s := r.members[u.id]
-		items = append(items, roomItem{s.id, s.unread, r.id, r.name, r.kind, s.roles})
+		m := r.members[u.id]
+		items = append(items, roomItem{m.id, m.unread, r.id, db.roomName(r, u), r.kind, m.roles})
 	}
 	slices.SortFunc(items, func(a, b roomItem) int {
 		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name))
@@ -137,43 +330,45 @@ func (db *database) roomItems(u *account) []roomItem {
 	return items
 }
 
-// shareRoom tells whether two users are in a room together, the default room aside.
+// roomName is what a room is called for one of its members: direct messages have the names of the others.
+func (db *database) roomName(r *room, u *account) string {
+	if r.kind != direct {
+		return r.name
+	}
+	var others []string
+	for id := range r.members {
+		if id != u.id {
+			others = append(others, db.users[id].username)
+		}
+	}
+	if others == nil { // a room for notes to oneself
+		return u.username
+	}
+	slices.Sort(others)
+	return strings.Join(others, ", ")
+}
+
+// shareRoom tells whether two users are in a room together.
 func (db *database) shareRoom(a, b *account) bool {
 	return slices.ContainsFunc(a.rooms, func(id string) bool { return db.rooms[id].members[b.id] != nil })
 }
 
-type teamItem struct {
-	ID        string `json:"_id"`
-	Name      string `json:"name"`
-	Kind      int    `json:"type"`
-	CreatedAt stamp  `json:"createdAt"`
-	CreatedBy person `json:"createdBy"`
-	UpdatedAt stamp  `json:"_updatedAt"`
-	RoomID    string `json:"roomId"`
-	IsOwner   bool   `json:"isOwner"`
-}
-
-type person struct {
-	ID       string `json:"_id"`
-	Username string `json:"username"`
-}
-
-// listTeams is users.listTeams.
-func (c *call) listTeams() (any, error) {
-	id := c.query.str("userId")
-	items := []teamItem{}
-	for _, t := range c.teams {
-		hidden := t.kind == 1 && !slices.Contains(t.members, c.me.id) && !c.may("view-all-teams")
-		if hidden || !slices.Contains(t.members, id) {
-			continue
-		}
-		items = append(items, teamItem{
-			t.id, t.name, t.kind,
-			stamp{t.createdAt},
-			person{t.creator.id, t.creator.username},
-			stamp{t.createdAt},
-			t.roomID, slices.Contains(t.owners, id),
-		})
+// rolePriorities says how high a user's roles in rooms stand, by room; servers store it with the user.
+func (db *database) rolePriorities(u *account) map[string]int {
+	const moderator, others = 500, 10_000
+	if !db.does(rolePriorities) {
+		return nil
 	}
-	return fields{"teams": items}, nil
+	priorities := map[string]int{}
+	for _, id := range u.rooms {
+		switch m := db.rooms[id].members[u.id]; {
+		case m.holds(owner):
+			priorities[id] = 0
+		case m.holds("moderator"):
+			priorities[id] = moderator
+		case len(m.roles) > 0:
+			priorities[id] = others
+		}
+	}
+	return priorities
 }

@@ -27,10 +27,10 @@ func (o object) str(key string) string {
 	return ""
 }
 
-// maybeText tells whether a key holds nothing but a text, if anything.
+// maybeText tells whether there is a text under a key, if anything is there.
 func (o object) maybeText(key string) bool {
-	_, ok := o[key].(string)
-	return ok || o[key] == nil
+	value, sent := o[key]
+	return !sent || kindOfValue(value) == kindString
 }
 
 func (o object) flag(key string) bool { v, _ := o[key].(bool); return v }
@@ -64,6 +64,35 @@ func (o object) strings(key string) []string {
 	return nil
 }
 
+// asText is a value as JavaScript makes a text of it, without the blanks around it, and whether there is one.
+func (o object) asText(key string) (text string, sent bool) {
+	value, sent := o[key]
+	switch v := value.(type) {
+	case string:
+		text = strings.TrimSpace(v)
+	case float64:
+		text = formatNumber(v)
+	case nil:
+		text = "null"
+	}
+	return text, sent
+}
+
+// truthy is what JavaScript takes for true.
+func truthy(value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return false
+	case string:
+		return v != ""
+	case float64:
+		return v != 0
+	case bool:
+		return v
+	}
+	return true
+}
+
 type kind string
 
 const (
@@ -73,6 +102,7 @@ const (
 	kindBoolean kind = "boolean"
 	kindArray   kind = "array"
 	kindObject  kind = "object"
+	kindNull    kind = "null"
 )
 
 // field is one property of a schema.
@@ -86,8 +116,7 @@ type field struct {
 	format   string
 	item     *field
 	inner    *schema
-	since    version
-	until    version
+	in       span
 }
 
 func str(name string) field              { return field{name: name, kind: kindString} }
@@ -101,8 +130,8 @@ func (f field) null() field                  { f.nullable = true; return f }
 func (f field) min(characters int) field     { f.atLeast = characters; return f }
 func (f field) among(values ...string) field { f.oneOf = values; return f }
 func (f field) email() field                 { f.format = "basic_email"; return f }
-func (f field) before(parts ...int) field    { copy(f.until[:], parts); return f }
-func (f field) from(parts ...int) field      { copy(f.since[:], parts); return f }
+func (f field) before(parts ...int) field    { f.in.until = v(parts...); return f }
+func (f field) from(parts ...int) field      { f.in.from = v(parts...); return f }
 
 // schema is what a route accepts: its fields and nothing else, unless it is open. The server validates with ajv; the order of the
 // checks and the words of the messages are ajv's.
@@ -110,9 +139,11 @@ type schema struct {
 	fields []field
 	open   bool
 	anyOf  []*schema
-	since  version
-	code   string // of failures before 8.0, where a route has its own
+	in     span
+	code   string // of failures on old routes, where one has its own; such a schema is looked at inside the action
 }
+
+func (s *schema) holds(played version) bool { return s.in.holds(played) }
 
 func closed(fields ...field) *schema { return &schema{fields: fields} }
 
@@ -123,11 +154,11 @@ func anyOf(alternatives ...*schema) *schema { return &schema{anyOf: alternatives
 // from makes a schema that older servers do not check.
 func (s *schema) from(parts ...int) *schema {
 	newer := *s
-	copy(newer.since[:], parts)
+	newer.in.from = v(parts...)
 	return &newer
 }
 
-// coded gives failures on servers before 8.0 another code.
+// coded gives failures on old routes another code.
 func (s *schema) coded(code string) *schema {
 	s.code = code
 	return s
@@ -137,15 +168,16 @@ func (s *schema) coded(code string) *schema {
 func selectors(names []field, extra ...field) *schema {
 	s := &schema{}
 	for _, f := range names {
-		s.anyOf = append(s.anyOf, &schema{fields: append([]field{f.must()}, extra...), since: f.since})
+		s.anyOf = append(s.anyOf, &schema{fields: append([]field{f.must()}, extra...), in: f.in})
 	}
 	return s
 }
 
-// validator checks objects for one server version. A query turns a single value into an array where one is wanted.
+// validator checks objects for one server version, with what its settings of ajv allow besides.
 type validator struct {
 	version version
-	query   bool
+	coerces bool // values of another kind are converted
+	wraps   bool // one value counts as an array of one, and the other way round
 }
 
 // check coerces the values of o to the types of the schema, in place, and returns ajv's messages for the first failure.
@@ -155,7 +187,7 @@ func (v validator) check(s *schema, o object) []string {
 	}
 	known := make([]field, 0, len(s.fields))
 	for _, f := range s.fields {
-		if v.version.atLeast(f.since[:]...) && (f.until == version{} || !v.version.atLeast(f.until[:]...)) {
+		if f.in.holds(v.version) {
 			known = append(known, f)
 		}
 	}
@@ -188,7 +220,7 @@ func (v validator) check(s *schema, o object) []string {
 func (v validator) checkAny(s *schema, o object) []string {
 	var all []string
 	for _, alternative := range s.anyOf {
-		if !v.version.atLeast(alternative.since[:]...) {
+		if !alternative.holds(v.version) {
 			continue
 		}
 		messages := v.check(alternative, o)
@@ -204,7 +236,7 @@ func (v validator) value(f field, value any) (any, []string) {
 	if value == nil && f.nullable {
 		return nil, nil
 	}
-	value, ok := v.coerce(f.kind, value)
+	value, ok := v.coerce(f, value)
 	if !ok {
 		return nil, []string{"must be " + string(f.kind)}
 	}
@@ -242,28 +274,51 @@ func (f field) checkString(s string) []string {
 	return nil
 }
 
-func (v validator) coerce(k kind, value any) (any, bool) {
-	if items, ok := value.([]any); ok && v.query && k != kindArray && len(items) == 1 {
+// coerce makes a value one of the field's kind, as ajv does, and tells whether it is one then.
+func (v validator) coerce(f field, value any) (any, bool) {
+	if f.kind.holds(value) || !v.coerces {
+		return value, f.kind.holds(value)
+	}
+	if items, ok := value.([]any); ok && v.wraps && len(items) == 1 {
 		value = items[0]
 	}
-	switch k {
+	converted, ok := value, false
+	switch f.kind {
 	case kindString:
-		return coerceString(value)
+		converted, ok = coerceString(value)
 	case kindNumber:
-		return coerceNumber(value)
+		converted, ok = coerceNumber(value)
 	case kindBoolean:
-		return coerceBoolean(value)
+		converted, ok = coerceBoolean(value)
 	case kindArray:
-		if items, ok := value.([]any); ok {
-			return items, true
-		}
-		return []any{value}, v.query
-	case kindObject:
-		o, ok := value.(map[string]any)
-		return o, ok
-	case kindAny:
+		_, isObject := value.(map[string]any)
+		converted, ok = []any{value}, v.wraps && !isObject
+	case kindObject, kindNull, kindAny:
 	}
-	return value, true
+	if !ok && f.nullable && (value == "" || value == 0.0 || value == false) {
+		return nil, true
+	}
+	return converted, ok
+}
+
+// holds tells whether a value is of the kind.
+func (k kind) holds(value any) bool { return k == kindAny || k == kindOfValue(value) }
+
+// kindOfValue is what kind a decoded value is of.
+func kindOfValue(value any) kind {
+	switch value.(type) {
+	case string:
+		return kindString
+	case float64:
+		return kindNumber
+	case bool:
+		return kindBoolean
+	case []any:
+		return kindArray
+	case map[string]any:
+		return kindObject
+	}
+	return kindNull
 }
 
 func coerceString(value any) (any, bool) {

@@ -1,6 +1,7 @@
 package rocketchattest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -45,7 +46,7 @@ func (c *call) suggestUsername() (any, error) {
 		}
 	}
 	free := func(name string) bool {
-		return name != "" && !c.blockedUsername(name) && (strings.EqualFold(name, c.me.username) || !c.usernameTaken(name))
+		return name != "" && !strings.EqualFold(name, "all") && (strings.EqualFold(name, c.me.username) || !c.usernameTaken(name))
 	}
 	if i := slices.IndexFunc(candidates, free); i >= 0 {
 		return fields{"result": candidates[i]}, nil
@@ -80,9 +81,14 @@ func (c *call) checkUsername() (any, error) {
 
 // search finds users by a part of what the setting Accounts_SearchFields names.
 func (db *database) search(term string) func(*account) bool {
+	return searchIn(term, db.csv("Accounts_SearchFields")...)
+}
+
+// searchIn finds users by a part of one of the fields.
+func searchIn(term string, names ...string) func(*account) bool {
 	term = strings.ToLower(term)
 	var parts []func(*account) any
-	for _, name := range db.csv("Accounts_SearchFields") {
+	for _, name := range names {
 		if value, ok := userFields()[name]; ok {
 			parts = append(parts, value)
 		}
@@ -96,60 +102,85 @@ func (db *database) search(term string) func(*account) bool {
 }
 
 type autocompleteItem struct {
-	ID         string `json:"_id"`
-	Username   string `json:"username"`
-	Status     string `json:"status,omitempty"`
-	Name       string `json:"name,omitempty"`
-	Nickname   string `json:"nickname,omitempty"`
-	AvatarETag string `json:"avatarETag,omitempty"`
-	Extension  string `json:"freeSwitchExtension,omitempty"`
+	ID         string  `json:"_id"`
+	Username   string  `json:"username"`
+	Status     string  `json:"status,omitempty"`
+	Name       *string `json:"name,omitempty"`
+	Nickname   string  `json:"nickname,omitempty"`
+	AvatarETag string  `json:"avatarETag,omitempty"`
+	Extension  string  `json:"freeSwitchExtension,omitempty"`
+	StatusText *string `json:"statusText,omitempty"`
 }
 
-// autocomplete is users.autocomplete.
+// autocomplete is users.autocomplete. The selector is a JSON text of whatever kind.
 func (c *call) autocomplete() (any, error) {
-	var selector struct {
-		Term       string         `json:"term"`
-		Exceptions []string       `json:"exceptions"`
-		Conditions map[string]any `json:"conditions"`
-	}
 	source := c.query.str("selector")
-	if !json.Valid([]byte(source)) {
+	var value any
+	if json.Unmarshal([]byte(source), &value) != nil {
 		return nil, plain(parserText(source))
 	}
-	if json.Unmarshal([]byte(source), &selector) != nil {
-		return nil, plain("")
+	if value == nil {
+		return nil, plain("Cannot read properties of null (reading 'exceptions')")
 	}
-	holds, err := conditionFields().compile(selector.Conditions)
+	selector := object{"": value}.object("")
+	holds, err := c.conditionRule().compile(selector.object("conditions"))
 	if err != nil {
 		return nil, plain("")
 	}
-	found, outside := c.search(selector.Term), c.may("view-outside-room")
+	term := selector.str("term")
+	if n, ok := selector["term"].(float64); ok {
+		term = formatNumber(n)
+	}
+	found, exceptions, outside := c.search(term), selector.strings("exceptions"), c.may("view-outside-room")
+	if outside {
+		found = searchIn(term, "username", "name", "nickname")
+	}
 	items := []autocompleteItem{}
-	for _, u := range c.inOrder() {
+	acquainted := func(u *account) bool { return c.haveDirect(u, c.me) }
+	known := slices.Collect(matching(c.inOrder(), acquainted))
+	for _, u := range slices.Concat(known, slices.DeleteFunc(slices.Clone(c.inOrder()), acquainted)) {
 		if len(items) == autocompleteLimit {
 			break
 		}
-		visible := u.active && u.username != "" && (outside || c.shareRoom(u, c.me))
-		if !visible || !found(u) || !holds(u) || slices.Contains(selector.Exceptions, u.username) {
+		visible := u.active && u.username != "" && u.kind != "app" && (outside || u != c.me && c.shareRoom(u, c.me))
+		if !visible || !found(u) || !holds(u) || slices.Contains(exceptions, u.username) {
 			continue
 		}
-		item := autocompleteItem{ID: u.id, Username: u.username, Status: u.status, Name: u.name, Nickname: u.nickname}
-		if u.picture != nil {
-			item.AvatarETag = u.picture.etag
-		}
-		if c.version.atLeast(7, 13) {
-			item.Extension = u.extension
-		}
-		items = append(items, item)
+		items = append(items, c.suggest(u, !outside && !acquainted(u)))
 	}
 	return fields{"items": items}, nil
 }
 
-// conditionFields are the fields that conditions of users.autocomplete may name.
-func conditionFields() filterRule {
-	rule := userFields()
-	for _, private := range []string{"createdAt", "_updatedAt", "lastLogin", "emails.address", "roles"} {
-		delete(rule, private)
+// suggest is somebody in the answer of users.autocomplete. Only people found through rooms come with their status text.
+func (c *call) suggest(u *account, throughRooms bool) autocompleteItem {
+	item := autocompleteItem{ID: u.id, Username: u.username, Status: u.status, Name: u.shownName(), Nickname: u.nickname}
+	if u.picture != nil {
+		item.AvatarETag = u.picture.etag
+	}
+	if c.does(extensions) {
+		item.Extension = u.extension
+	}
+	if throughRooms {
+		item.StatusText = u.statusText
+	}
+	return item
+}
+
+// conditionRule says what conditions of users.autocomplete may name: since 8.0 what users.info shows the caller.
+func (c *call) conditionRule() *filterRule {
+	rule := &filterRule{fields: userFields(), operators: []string{"$and", "$ne", "$exists"}}
+	if c.does(anyCondition) {
+		rule.anyField, rule.operators = true, []string{"$and", "$or"}
+		return rule
+	}
+	for _, hidden := range []string{"_id", "_updatedAt", "emails.address", "nameInsensitive"} {
+		delete(rule.fields, hidden)
+	}
+	rule.fields["freeSwitchExtension"] = func(u *account) any { return u.extension }
+	if !c.may("view-full-other-user-info") {
+		for _, name := range []string{"createdAt", "lastLogin", "roles", "freeSwitchExtension", "emails"} {
+			delete(rule.fields, name)
+		}
 	}
 	return rule
 }
@@ -169,7 +200,7 @@ func parserText(source string) string {
 type directoryItem struct {
 	ID         string    `json:"_id"`
 	Username   string    `json:"username"`
-	Name       string    `json:"name,omitempty"`
+	Name       *string   `json:"name,omitempty"`
 	Nickname   string    `json:"nickname,omitempty"`
 	Bio        string    `json:"bio,omitempty"`
 	CreatedAt  stamp     `json:"createdAt"`
@@ -177,30 +208,50 @@ type directoryItem struct {
 	AvatarETag string    `json:"avatarETag,omitempty"`
 }
 
-// directory is directory with type=users; other types are always empty here.
+// directoryLimit is how many a directory shows that is asked for none.
+const directoryLimit = 10
+
+// directory is directory.
 func (c *call) directory() (any, error) {
 	q, err := c.listQuery(nil)
 	if err != nil {
 		return nil, err
 	}
-	sortable := []string{"username", "nameInsensitive", "emails.address", "bio", "createdAt"}
-	kind, workspace := c.query.str("type"), c.query.str("workspace")
+	if q.count == 0 {
+		q.count = directoryLimit
+	}
+	if len(q.sort) == 0 {
+		q.sort = []sortKey{{"name", -1}}
+	}
+	refused := plain("Please verify the parameters")
+	kind := cmp.Or(c.query.str("type"), "channels")
+	sortable := map[string][]string{
+		"channels": {"name", "createdAt", "usersCount", "usernames", "lastMessage"},
+		"teams":    {"name", "createdAt", "usersCount"},
+		"users":    {"name", "createdAt", "usersCount", "username", "email", "bio"},
+	}[kind]
 	switch {
 	case len(q.sort) > 1:
 		return nil, plain(`This method support only one "sort" parameter`)
-	case len(q.sort) == 1 && !slices.Contains(sortable, q.sort[0].name),
-		!slices.Contains([]string{"", "local", "all"}, workspace),
-		!slices.Contains([]string{"", "users", "channels", "teams"}, kind),
-		!c.may("view-outside-room") || !c.may("view-d-room"):
-		return nil, plain("Please verify the parameters")
+	case !slices.Contains(sortable, q.sort[0].name):
+		return nil, refused
+	case kind == "users" && !c.mayAll("view-outside-room", "view-d-room"), kind != "users" && !c.may("view-c-room"):
+		return nil, refused
+	case kind == "users":
+		return c.directoryUsers(q), nil
 	}
+	return c.directoryRooms(kind == "teams", q), nil
+}
+
+func (c *call) directoryUsers(q listQuery) any {
 	full, found := c.may("view-full-other-user-info"), c.search(c.query.str("text"))
-	page := c.page(q, func(u *account) bool {
-		return kind == "users" && u.active && u.username != "" && u.kind != "app" && found(u)
-	})
+	if q.sort[0].name == "email" {
+		q.sort[0].name = "emails.address"
+	}
+	page := c.page(q, func(u *account) bool { return u.active && u.username != "" && u.kind != "app" && found(u) })
 	items := make([]any, 0, len(page.users))
 	for _, u := range page.users {
-		item := directoryItem{ID: u.id, Username: u.username, Name: u.name, Nickname: u.nickname, Bio: u.bio, CreatedAt: stamp{u.createdAt}}
+		item := directoryItem{ID: u.id, Username: u.username, Name: u.shownName(), Nickname: u.nickname, Bio: u.bio, CreatedAt: stamp{u.createdAt}}
 		if full {
 			item.Emails = u.emails
 		}
@@ -209,26 +260,122 @@ func (c *call) directory() (any, error) {
 		}
 		items = append(items, item)
 	}
-	return page.answer("result", items), nil
+	return page.answer("result", items)
 }
 
-// spotlight is spotlight. Strangers, and callers who may not look outside their rooms, find nobody.
-func (c *call) spotlight() (any, error) {
-	found := c.search(strings.TrimLeft(c.query.str("query"), "@#"))
-	items := []profile{}
-	if c.may("view-outside-room") && c.may("view-d-room") {
-		for _, u := range c.inOrder() {
-			if len(items) == spotlightLimit {
-				break
-			}
-			if u.active && u.username != "" && found(u) {
-				p := profile{ID: u.id, Name: u.name, Username: u.username, Status: u.status, StatusText: u.statusText, Nickname: u.nickname}
-				if u.picture != nil {
-					p.AvatarETag = u.picture.etag
-				}
-				items = append(items, p)
-			}
+// channelsNamed are the public channels with the text in their name.
+func (db *database) channelsNamed(text string) []*room {
+	var found []*room
+	for _, r := range db.rooms {
+		if r.kind == channel && strings.Contains(strings.ToLower(r.name), strings.ToLower(text)) {
+			found = append(found, r)
 		}
 	}
-	return fields{"users": items, "rooms": []any{}}, nil
+	slices.SortFunc(found, func(a, b *room) int { return strings.Compare(a.name, b.name) })
+	return found
+}
+
+type spotlightRoom struct {
+	ID       string `json:"_id"`
+	Name     string `json:"name"`
+	FullName string `json:"fname,omitempty"`
+	Kind     string `json:"t"`
+	TeamMain bool   `json:"teamMain,omitempty"`
+}
+
+// spotlightScope is what spotlight looks for: people and channels, unless the text or the parameter type says otherwise.
+type spotlightScope struct {
+	Users bool `json:"users"`
+	Rooms bool `json:"rooms"`
+}
+
+// spotlight is spotlight. A text with @ is for people, one with # for channels.
+func (c *call) spotlight() (any, error) {
+	scope := spotlightScope{Users: true, Rooms: true}
+	if kind := c.query.str("type"); kind != "" {
+		scope = spotlightScope{}
+		if json.Unmarshal([]byte(kind), &scope) != nil {
+			return nil, plain(parserText(kind))
+		}
+	}
+	text := c.query.str("query")
+	if rest, ok := strings.CutPrefix(text, "#"); ok {
+		text, scope.Users = rest, false
+	}
+	if rest, ok := strings.CutPrefix(text, "@"); ok {
+		text, scope.Rooms = rest, false
+	}
+	answer := fields{"users": []profile{}, "rooms": []spotlightRoom{}}
+	if scope.Users {
+		answer["users"] = c.spotlightUsers(text)
+	}
+	if scope.Rooms {
+		answer["rooms"] = c.spotlightRooms(text)
+	}
+	return answer, nil
+}
+
+// spotlightRooms are channels that the caller is not in. Strangers see those that nobody joins by default.
+func (c *call) spotlightRooms(text string) []spotlightRoom {
+	found := []spotlightRoom{}
+	if c.me != nil && !c.mayAll("view-outside-room", "view-c-room") {
+		return found
+	}
+	for _, r := range c.channelsNamed(strings.TrimSpace(text)) {
+		if c.me == nil && r.isDefault || c.me != nil && r.members[c.me.id] != nil || len(found) == spotlightLimit {
+			continue
+		}
+		shown := spotlightRoom{ID: r.id, Name: r.name, Kind: r.kind, TeamMain: r.mainRoom()}
+		if r.id != general {
+			shown.FullName = r.name
+		}
+		found = append(found, shown)
+	}
+	return found
+}
+
+// spotlightUsers are people by what is searched: of a room first, if one is named, then everybody whom the caller may see. Whose
+// username it is comes first, deactivated or not. Who is not of the room is outside.
+func (c *call) spotlightUsers(text string) []profile {
+	everybody := c.mayAll("view-outside-room", "view-d-room")
+	inside := c.rooms[c.query.str("rid")]
+	if inside == nil && c.query.str("rid") != "" {
+		return []profile{}
+	}
+	of := func(u *account) bool { return inside != nil && inside.members[u.id] != nil }
+	if !everybody && (c.me == nil || !of(c.me)) {
+		inside = nil
+	}
+	except := c.query.strings("usernames")
+	if len(except) == 1 {
+		except = strings.Split(except[0], ",")
+	}
+	exact, found := c.userByName(text), c.search(text)
+	active := func(u *account) bool {
+		return u != exact && u.active && u.username != "" && found(u) && !slices.Contains(except, u.username)
+	}
+	var people []*account
+	if exact != nil && (everybody || of(exact)) {
+		people = append(people, exact)
+	}
+	people = slices.AppendSeq(people, matching(c.inOrder(), func(u *account) bool { return of(u) && active(u) }))
+	people = slices.AppendSeq(people, matching(c.inOrder(), func(u *account) bool {
+		return !of(u) && active(u) && (everybody || c.me != nil && c.haveDirect(u, c.me))
+	}))
+	items := []profile{}
+	for _, u := range cut(people, 0, spotlightLimit) {
+		p := profile{
+			ID: u.id, Name: u.shownName(), Username: u.username, Status: u.status, StatusText: u.statusText, Nickname: u.nickname, Outside: !of(u),
+		}
+		if u.picture != nil {
+			p.AvatarETag = u.picture.etag
+		}
+		items = append(items, p)
+	}
+	return items
+}
+
+// haveDirect tells whether two users write each other directly.
+func (db *database) haveDirect(a, b *account) bool {
+	return a != b && slices.ContainsFunc(a.rooms, func(id string) bool { return db.rooms[id].kind == direct && db.rooms[id].members[b.id] != nil })
 }

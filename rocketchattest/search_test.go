@@ -34,7 +34,7 @@ func TestListing(t *testing.T) {
 	}
 	everybody := []string{"admin", "alice.meyer", "bruno.costa", "rocket.cat", "zoe"}
 	assert.Equal(t, everybody, list("users.list", ""))
-	assert.Equal(t, []string{"zoe", "admin"}, list("users.list", `count=2&sort={"name":1}`), "names sort without case")
+	assert.Equal(t, []string{"zoe", "rocket.cat"}, list("users.list", `count=2&sort={"name":-1}`), "ada comes after Rocket.Cat: upper case first")
 	assert.Equal(t, []string{"rocket.cat", "admin", "alice.meyer", "bruno.costa", "zoe"}, list("users.list", `sort={"status":-1,"username":1}`))
 	assert.Equal(t, []string{"zoe"}, list("users.list", `sort={"lastLogin":-1}&count=1`))
 	assert.Equal(t, []string{"alice.meyer"}, list("users.list", "email=Alice.Meyer@example.org"))
@@ -51,7 +51,8 @@ func TestListing(t *testing.T) {
 	w.Set("API_Default_Count", 50)
 
 	assert.Equal(t, []string{"zoe"}, list("users.listByStatus", "status=deactivated"))
-	assert.Equal(t, []string{"zoe"}, list("users.listByStatus", "inactiveReason[]=deactivated"))
+	assert.Equal(t, []string{"zoe"}, list("users.listByStatus", "inactiveReason[]=deactivated&status=deactivated"))
+	assert.Equal(t, everybody, list("users.listByStatus", "inactiveReason[]=deactivated"), "who has no reason is not left out")
 	assert.Equal(t, []string{"zoe"}, list("users.listByStatus", "hasLoggedIn=true"))
 	assert.Equal(t, []string{"rocket.cat", "zoe"}, list("users.listByStatus", "roles=bot"))
 	assert.Equal(t, everybody, list("users.listByStatus", "roles[]=all"))
@@ -118,11 +119,14 @@ func TestFinding(t *testing.T) {
 	assert.InDelta(t, 1, directory["total"], 0)
 	directory = w.ok("admin", `GET directory?type=users&sort={"email":-1}&count=1`, "")
 	assert.Equal(t, []string{"bruno.costa"}, names(t, directory["result"], "username"))
-	for _, query := range []string{"type=users&workspace=moon", `type=users&sort={"name":1,"bio":1}`, `type=users&sort={"lastLogin":1}`, "type=x"} {
+	for _, query := range []string{`type=users&sort={"name":1,"bio":1}`, `type=users&sort={"lastLogin":1}`, "type=x"} {
 		res, _ := w.call("admin", "GET directory?"+query, "", nil)
 		assert.Equal(t, http.StatusBadRequest, res.StatusCode, query)
 	}
 	assert.Equal(t, []string{"bruno.costa"}, names(t, w.ok("alice.meyer", "GET spotlight?query=@bruno", "")["users"], "username"))
+	anonymous, _ := w.call("", "GET spotlight?query=bruno", "", nil)
+	assert.Equal(t, http.StatusUnauthorized, anonymous.StatusCode)
+	w.Set("Accounts_AllowAnonymousRead", true)
 	assert.Empty(t, w.ok("", "GET spotlight?query=bruno", "")["users"], "strangers find nobody")
 
 	assert.Equal(t, "alice.meyer", w.ok("alice.meyer", "GET users.getUsernameSuggestion", "")["result"])
@@ -162,7 +166,7 @@ func TestPresence(t *testing.T) {
 	w.ok("live", "POST users.setStatus", `{"status":"busy","message":"deep"}`)
 	assert.Equal(t, "busy", w.ok("alice.meyer", "GET users.getPresence?username=live", "")["presence"])
 	w.ok("bruno.costa", "POST users.setStatus", `{"message":"away from here"}`)
-	assert.Equal(t, []string{"live", "bruno"}, seen("ids=live,bruno,nobody"))
+	assert.Equal(t, []string{"bruno", "live"}, seen("ids=live,bruno,nobody"))
 	assert.Equal(t, []string{"live"}, seen("ids=live&ids=alice"))
 	w.clock.now = w.clock.now.Add(11 * time.Minute)
 	w.ok("bruno.costa", "POST users.setStatus", `{"status":"away"}`)
@@ -252,7 +256,7 @@ func TestAccounts(t *testing.T) {
 
 func TestOwnPassword(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, rocketchattest.WithSecondFactor(), rocketchattest.WithLimit(0, 0))
+	w := newWorld(t, rocketchattest.WithSecondFactor(), rocketchattest.WithLimit(0, 0), rocketchattest.WithSetting("Accounts_Password_History_Enabled", true))
 	own := func(body string) any {
 		_, answer := w.call("alice.meyer", "POST users.updateOwnBasicInfo", body, nil)
 		return answer

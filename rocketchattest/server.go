@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -18,14 +19,17 @@ const AdminPassword = "Adm1n-Passw0rd!"
 type Server struct {
 	*database
 	routes        map[string]map[string]*route // by path and method
+	patterns      map[string]string            // paths with a parameter at their end, by what comes before it
 	handler       http.Handler
 	latency       time.Duration
 	windows       map[string]*window
 	hiddenWindows map[string]*window
+	limits        int // how many headers have told of a window
 
 	log struct {
 		sync.Mutex
-		calls  []Call
+		calls  []Call // a ring once it is full, which begins with the oldest
+		oldest int
 		counts map[string]int
 		faults map[string][]http.HandlerFunc
 	}
@@ -38,8 +42,12 @@ type config struct {
 	version     string
 	password    string
 	clock       func() time.Time
+	calls       int
+	window      time.Duration
 	latency     time.Duration
+	internet    http.RoundTripper
 	hidden      bool
+	licensed    bool
 	settings    map[string]any
 	environment map[string]string
 	middleware  []func(http.Handler) http.Handler
@@ -54,29 +62,34 @@ func WithAdminPassword(password string) Option {
 // Zero calls switch the limiter off, and with it its headers and the limits that some routes have of their own.
 func WithLimit(calls int, window time.Duration) Option {
 	return func(c *config) {
+		c.calls, c.window = calls, window
 		c.settings["API_Enable_Rate_Limiter_Limit_Calls_Default"] = calls
 		c.settings["API_Enable_Rate_Limiter_Limit_Time_Default"] = int(window.Milliseconds())
 	}
 }
 
-// WithHiddenLimit switches on the limiter that real servers have inside some actions: five status texts and one change of the
-// e-mail address per user and minute, whoever asks. Its refusals differ from those of the routes, see the texts.
+// WithHiddenLimit switches on the limiter that servers before 8.0 have inside some actions: five status texts and one change of the
+// e-mail address per user and minute, whoever asks. There it is always on; here it is not unless a test is about it. Its refusals
+// differ from those of the routes, see the texts. Later servers do not have it, and this option changes nothing on them.
 func WithHiddenLimit() Option {
 	return func(c *config) { c.hidden = true }
 }
 
 // WithSecondFactor makes the server ask for a second factor where a real one does: an authenticator app or a code by e-mail for
 // users that have one, else the password. A code that was given once is not remembered for later calls, unless the setting
-// Accounts_TwoFactorAuthentication_RememberFor is set to a number of seconds.
+// Accounts_TwoFactorAuthentication_RememberFor is set to a number of seconds; from 8.0 to 8.5 servers remember none over the API.
+// Users who are created from then on get codes by e-mail, as soon as their address is verified, unless the setting
+// Accounts_TwoFactorAuthentication_By_Email_Auto_Opt_In is off.
 func WithSecondFactor() Option { return WithSetting("Accounts_TwoFactorAuthentication_Enabled", true) }
 
-// WithVersion chooses the server version to play, "7.7.1" by default. Routes that are newer than it do not exist, and answers,
-// checks and limits that changed between versions are those of this one.
+// WithVersion chooses the server version to play, "7.7.1" by default and any from 6.0 to 8.8. Routes that are newer than it do not
+// exist, and answers, checks and limits that changed between versions are those of this one.
 func WithVersion(v string) Option {
 	return func(c *config) { c.version = v }
 }
 
-// WithSetting gives a server setting, by the server's own name for it, a value: a bool, a number or a text.
+// WithSetting gives a server setting, by the server's own name for it, a value: a bool, a number or a text. Only settings that change
+// something here can be set.
 func WithSetting(name string, value any) Option {
 	return func(c *config) { c.settings[name] = value }
 }
@@ -96,13 +109,27 @@ func WithLatency(d time.Duration) Option {
 	return func(c *config) { c.latency = d }
 }
 
+// WithInternet gives the server a way to other servers, which it fetches pictures from that users.setAvatar gives the address of.
+// Without one it draws a picture for every address that a server would not refuse to begin with.
+func WithInternet(transport http.RoundTripper) Option {
+	return func(c *config) { c.internet = transport }
+}
+
 // WithMiddleware wraps the server, for tests that change or break answers. The first one given is the outermost.
 func WithMiddleware(wrap func(http.Handler) http.Handler) Option {
 	return func(c *config) { c.middleware = append(c.middleware, wrap) }
 }
 
 // New starts a server as a real one starts: with the administrator, the bot rocket.cat, the room GENERAL and the default roles.
+// It panics when an option names something that there is not, such as a version or a setting; see [Start].
 func New(opts ...Option) *Server {
+	s, err := Start(opts...)
+	must(err)
+	return s
+}
+
+// Start is [New] for programs that leave the options to those who start them: what is wrong with an option is an error.
+func Start(opts ...Option) (*Server, error) {
 	c := config{
 		version: "7.7.1", password: AdminPassword, clock: time.Now,
 		settings: map[string]any{}, environment: map[string]string{},
@@ -110,12 +137,16 @@ func New(opts ...Option) *Server {
 	for _, o := range opts {
 		o(&c)
 	}
-	s := newServer(newDatabase(&c))
+	v, err := c.check()
+	if err != nil {
+		return nil, err
+	}
+	s := newServer(newDatabase(&c, v))
 	s.latency = c.latency
 	for _, wrap := range slices.Backward(c.middleware) {
 		s.handler = wrap(s.handler)
 	}
-	return s
+	return s, nil
 }
 
 // Replica is another instance of the same server: it shares users, settings and mails, but counts calls on its own, as the instances
@@ -123,17 +154,20 @@ func New(opts ...Option) *Server {
 func (s *Server) Replica() *Server { return newServer(s.database) }
 
 func newServer(db *database) *Server {
-	s := &Server{database: db, routes: map[string]map[string]*route{}, windows: map[string]*window{}, hiddenWindows: map[string]*window{}}
+	s := &Server{database: db, routes: map[string]map[string]*route{}, patterns: map[string]string{}, windows: map[string]*window{}, hiddenWindows: map[string]*window{}}
 	s.log.counts, s.log.faults = map[string]int{}, map[string][]http.HandlerFunc{}
 	s.handler = http.HandlerFunc(s.answer)
 	for _, r := range routes() {
-		if !db.version.atLeast(r.since[:]...) {
+		if !since(r.since).holds(db.version) {
 			continue
 		}
 		if s.routes[r.path] == nil {
 			s.routes[r.path] = map[string]*route{}
 		}
 		s.routes[r.path][r.method] = &r
+		if prefix, _, ok := strings.Cut(r.path, "{"); ok {
+			s.patterns[prefix] = r.path
+		}
 	}
 	return s
 }

@@ -51,34 +51,39 @@ func TestWindow(t *testing.T) {
 	const perWindow = 3
 	w := newWorld(t, rocketchattest.WithLimit(perWindow, time.Minute))
 	start := w.clock.now
-	call := func(ip string) (status int, remaining, reset string) {
+	resets := map[string]bool{}
+	call := func(ip string) (status int, remaining string) {
 		res, _ := w.call("alice.meyer", "GET users.info?username=rocket.cat", "", map[string]string{"X-Real-IP": ip})
-		return res.StatusCode, res.Header.Get("X-RateLimit-Remaining"), res.Header.Get("X-RateLimit-Reset")
+		reset, err := strconv.ParseInt(res.Header.Get("X-RateLimit-Reset"), 10, 64)
+		require.NoError(t, err)
+		late := time.UnixMilli(reset).Sub(start.Add(time.Minute))
+		assert.GreaterOrEqual(t, late, time.Duration(0))
+		assert.Less(t, late, 7*time.Millisecond, "the reset is a little late, by what the answer took")
+		resets[res.Header.Get("X-RateLimit-Reset")] = true
+		return res.StatusCode, res.Header.Get("X-RateLimit-Remaining")
 	}
-	reset := strconv.FormatInt(start.Add(time.Minute).UnixMilli(), 10)
 	for i := range perWindow {
-		status, remaining, at := call("192.0.2.1")
+		status, remaining := call("192.0.2.1")
 		assert.Equal(t, http.StatusOK, status)
 		assert.Equal(t, strconv.Itoa(perWindow-1-i), remaining)
-		assert.Equal(t, reset, at)
 	}
+	assert.Greater(t, len(resets), 1, "not the same each time")
 	w.clock.now = start.Add(30 * time.Second)
-	status, remaining, at := call("192.0.2.1")
+	status, remaining := call("192.0.2.1")
 	assert.Equal(t, http.StatusTooManyRequests, status)
 	assert.Equal(t, "0", remaining)
-	assert.Equal(t, reset, at)
 
-	status, remaining, at = call("192.0.2.2")
+	status, remaining = call("192.0.2.2")
 	assert.Equal(t, http.StatusOK, status, "another address has its own count")
 	assert.Equal(t, "2", remaining)
-	assert.Equal(t, reset, at, "and the same window")
 
 	w.clock.now = start.Add(time.Minute)
-	status, _, _ = call("192.0.2.1")
+	status, _ = call("192.0.2.1")
 	assert.Equal(t, http.StatusTooManyRequests, status, "the window still holds at its very end")
 
-	w.clock.now = start.Add(time.Minute + time.Millisecond)
-	status, remaining, _ = call("192.0.2.1")
+	start = start.Add(time.Minute + time.Millisecond)
+	w.clock.now = start
+	status, remaining = call("192.0.2.1")
 	assert.Equal(t, http.StatusOK, status)
 	assert.Equal(t, "2", remaining)
 }
@@ -262,7 +267,7 @@ func TestVersionedAnswers(t *testing.T) {
 	assert.Empty(t, dig(at("7.4.0").ok("alice.meyer", "POST logout", ""), "__text"))
 
 	_, refused := at("8.6.1").call("", "POST login", `{"resume":"nobody's"}`, nil)
-	assert.InDelta(t, 403, dig(refused, "error"), 0, "here error is a number")
+	assert.Equal(t, "Unauthorized", dig(refused, "error"))
 
 	w := at("8.6.1")
 	w.ok("alice.meyer", "POST users.setStatus", `{"status":"busy","expiresAt":"2026-01-01T11:00:00Z"}`)
@@ -385,7 +390,7 @@ func TestTokens(t *testing.T) {
 	assert.False(t, works(login), "login tokens expire")
 	res, answer := w.call("", "POST login", `{"resume":"`+login+`"}`, nil)
 	assert.Equal(t, http.StatusUnauthorized, res.StatusCode)
-	assert.InDelta(t, 403, dig(answer, "error"), 0, "here error is a number")
+	assert.Equal(t, "Unauthorized", dig(answer, "error"))
 }
 
 func TestLastOwner(t *testing.T) {
@@ -409,16 +414,60 @@ func TestAvatars(t *testing.T) {
 		return res
 	}
 	assert.Equal(t, "image/svg+xml", get("/avatar/alice.meyer", nil).Header.Get("Content-Type"))
-	res, _ := w.call("alice.meyer", "POST users.setAvatar", multipartBody("userId", "alice", true), multipartHeader())
+	upload := func(data string) (reply, any) {
+		body := strings.ReplaceAll(multipartBody("userId", "alice", true), "\r\npng\r\n", "\r\n"+data+"\r\n")
+		return w.call("alice.meyer", "POST users.setAvatar", body, multipartHeader())
+	}
+	_, answer := upload("no picture")
+	assert.Equal(t, "ufs: cannot upload file", dig(answer, "errorType"))
+	res, _ := upload("\x89PNG")
 	require.Equal(t, http.StatusOK, res.StatusCode)
 	res = get("/avatar/uid/alice", nil)
 	assert.Equal(t, "image/png", res.Header.Get("Content-Type"))
-	res = get("/avatar/alice.meyer", map[string]string{"If-None-Match": res.Header.Get("ETag")})
+	res = get("/avatar/alice.meyer", map[string]string{"If-Modified-Since": res.Header.Get("Last-Modified")})
 	assert.Equal(t, http.StatusNotModified, res.StatusCode)
+	assert.Equal(t, "image/svg+xml", get("/avatar/@alice.meyer", nil).Header.Get("Content-Type"), "with @ it is always the letter")
+
 	w.Set("Accounts_AvatarBlockUnauthenticatedAccess", true)
-	assert.Equal(t, http.StatusForbidden, get("/avatar/alice.meyer", nil).StatusCode)
+	assert.Equal(t, "image/svg+xml", get("/avatar/alice.meyer", nil).Header.Get("Content-Type"), "strangers see letters")
+	assert.Equal(t, http.StatusNotFound, get("/avatar/uid/alice", nil).StatusCode)
 	id, token := w.Login("bruno.costa")
-	assert.Equal(t, http.StatusOK, get("/avatar/alice.meyer?rc_uid="+id+"&rc_token="+token, nil).StatusCode)
+	assert.Equal(t, "image/png", get("/avatar/alice.meyer?rc_uid="+id+"&rc_token="+token, nil).Header.Get("Content-Type"))
+	assert.Equal(t, "image/png", get("/avatar/uid/alice", map[string]string{"Cookie": "rc_uid=" + id + "; rc_token=" + token}).Header.Get("Content-Type"))
+}
+
+// TestFetchedAvatar has the server fetch a picture from a server of the test.
+func TestFetchedAvatar(t *testing.T) {
+	t.Parallel()
+	internet := http.NewServeMux()
+	internet.HandleFunc("/face.png", func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Type", "image/png")
+		_, _ = rw.Write([]byte("\x89PNG"))
+	})
+	internet.HandleFunc("/page", func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("<html>")) })
+	internet.HandleFunc("/broken.png", func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusBadGateway) })
+	w := newWorld(t, rocketchattest.WithInternet(handled{internet}))
+	tests := []struct{ address, errorType string }{
+		{"https://pictures.example.org/face.png", ""},
+		{"https://pictures.example.org/page", "error-avatar-invalid-url"},
+		{"https://pictures.example.org/nowhere", "error-avatar-invalid-url"},
+		{"https://pictures.example.org/broken.png", "error-avatar-url-handling"},
+		{"http://10.0.0.1/face.png", "error-avatar-invalid-url"},
+	}
+	for _, tt := range tests {
+		_, answer := w.call("alice.meyer", "POST users.setAvatar", `{"avatarUrl":"`+tt.address+`"}`, nil)
+		got, _ := dig(answer, "errorType").(string)
+		assert.Equal(t, tt.errorType, got, tt.address)
+	}
+}
+
+// handled is a transport that answers in memory.
+type handled struct{ http.Handler }
+
+func (h handled) RoundTrip(req *http.Request) (*http.Response, error) {
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, req)
+	return rec.Result(), nil
 }
 
 func TestFaults(t *testing.T) {
@@ -562,7 +611,6 @@ func TestOps(t *testing.T) {
 		assert.Contains(t, ops, op)
 	}
 	assert.NotContains(t, ops, "users.getUsersOfRole")
-	assert.Len(t, ops, 76)
 }
 
 // TestForeignInput makes sure that no input brings the server down.
@@ -586,7 +634,9 @@ func TestForeignInput(t *testing.T) {
 					req.Header.Set("X-Auth-Token", token)
 					res, err := w.RoundTrip(req)
 					require.NoError(t, err)
-					assert.NotEqual(t, http.StatusInternalServerError, drain(res), "%s %s %s", method, op, body)
+					if status := drain(res); op != "login" { // there what is no form of a log-in is a crash for servers too
+						assert.NotEqual(t, http.StatusInternalServerError, status, "%s %s %s", method, op, body)
+					}
 				}
 			}
 		}

@@ -3,6 +3,7 @@ package rocketchattest
 import (
 	"encoding/json"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,84 +12,109 @@ import (
 
 // defaultSettings are the server's own settings that change answers, with the values of a fresh server. A setting that is
 // missing here is off, empty or zero.
-func defaultSettings(v version) map[string]any {
-	return map[string]any{
-		"Accounts_AllowUserProfileChange":                                 true,
-		"Accounts_AllowUsernameChange":                                    true,
-		"Accounts_AllowRealNameChange":                                    true,
-		"Accounts_AllowEmailChange":                                       true,
-		"Accounts_AllowPasswordChange":                                    true,
-		"Accounts_AllowUserStatusMessageChange":                           true,
-		"Accounts_AllowUserAvatarChange":                                  true,
-		"Accounts_AllowInvisibleStatusOption":                             true,
-		"Accounts_AllowDeleteOwnAccount":                                  false,
-		"Accounts_AvatarBlockUnauthenticatedAccess":                       false,
-		"Accounts_BlockedDomainsList":                                     "",
-		"Accounts_BlockedUsernameList":                                    "admin,administrator,system,user",
-		"Accounts_CustomFields":                                           "",
-		"Accounts_DefaultUsernamePrefixSuggestion":                        "user",
-		"Accounts_EmailVerification":                                      false,
-		"Accounts_LoginExpiration":                                        90,
-		"Accounts_ManuallyApproveNewUsers":                                false,
-		"Accounts_Password_Policy_Enabled":                                v.atLeast(8, 1),
-		"Accounts_Password_Policy_MinLength":                              14,
-		"Accounts_Password_Policy_ForbidRepeatingCharacters":              true,
-		"Accounts_Password_Policy_ForbidRepeatingCharactersCount":         3,
-		"Accounts_Password_Policy_AtLeastOneLowercase":                    true,
-		"Accounts_Password_Policy_AtLeastOneUppercase":                    true,
-		"Accounts_Password_Policy_AtLeastOneNumber":                       true,
-		"Accounts_Password_Policy_AtLeastOneSpecialCharacter":             true,
-		"Accounts_PasswordReset":                                          true,
-		"Accounts_RegistrationForm":                                       "Public",
-		"Accounts_RegistrationForm_SecretURL":                             "",
-		"Accounts_RequireNameForSignUp":                                   true,
-		"Accounts_SearchFields":                                           "username, name, bio, nickname",
-		"Accounts_TwoFactorAuthentication_Enabled":                        false,
-		"Accounts_TwoFactorAuthentication_By_Email_Enabled":               true,
-		"Accounts_TwoFactorAuthentication_By_Email_Auto_Opt_In":           false,
-		"Accounts_TwoFactorAuthentication_By_Email_Code_Expiration":       3600,
-		"Accounts_TwoFactorAuthentication_Enforce_Password_Fallback":      true,
-		"Accounts_TwoFactorAuthentication_Max_Invalid_Email_OTP_Attempts": 5,
-		"Accounts_TwoFactorAuthentication_MaxDelta":                       1,
-		"Accounts_TwoFactorAuthentication_RememberFor":                    0,
-		"API_Allow_Infinite_Count":                                        true,
-		"API_Apply_permission_view-outside-room_on_users-list":            false,
-		"API_Default_Count":                                               50,
-		"API_Upper_Count_Limit":                                           100,
-		"API_Enable_Rate_Limiter":                                         true,
-		"API_Enable_Rate_Limiter_Limit_Calls_Default":                     10,
-		"API_Enable_Rate_Limiter_Limit_Time_Default":                      60000,
-		"Rate_Limiter_Limit_RegisterUser":                                 1,
-		"Block_Multiple_Failed_Logins_Enabled":                            true,
-		"Block_Multiple_Failed_Logins_By_User":                            true,
-		"Block_Multiple_Failed_Logins_Attempts_Until_Block_by_User":       10,
-		"Block_Multiple_Failed_Logins_Time_To_Unblock_By_User_In_Minutes": 5,
-		"Block_Multiple_Failed_Logins_By_Ip":                              true,
-		"Block_Multiple_Failed_Logins_Attempts_Until_Block_By_Ip":         50,
-		"Block_Multiple_Failed_Logins_Time_To_Unblock_By_Ip_In_Minutes":   5,
-		"FileUpload_MaxFileSize":                                          104857600,
-		"Presence_broadcast_disabled":                                     false,
-		"Site_Url":                                                        "",
-		"SMTP_Host":                                                       "",
-		"UTF8_User_Names_Validation":                                      "[0-9a-zA-Z-_.]+",
-		"VoIP_TeamCollab_Enabled":                                         false,
+func defaultSettings(played version) map[string]any {
+	minLength, guarded := 7, since(v(8, 1)).holds(played)
+	if guarded {
+		minLength = 14
 	}
+	settings := map[string]any{
+		"Accounts_AllowUserProfileChange":                                  true,
+		"Accounts_AllowUsernameChange":                                     true,
+		"Accounts_AllowRealNameChange":                                     true,
+		"Accounts_AllowEmailChange":                                        true,
+		"Accounts_AllowPasswordChange":                                     true,
+		"Accounts_AllowUserStatusMessageChange":                            true,
+		"Accounts_AllowUserAvatarChange":                                   true,
+		"Accounts_AllowInvisibleStatusOption":                              true,
+		"Accounts_AllowAnonymousRead":                                      false,
+		"Accounts_AllowDeleteOwnAccount":                                   false,
+		"Accounts_AvatarBlockUnauthenticatedAccess":                        guarded,
+		"Accounts_AvatarCacheTime":                                         3600,
+		"Accounts_AvatarResize":                                            true,
+		"UI_Use_Name_Avatar":                                               false,
+		"Accounts_AllowedDomainsList":                                      "",
+		"Accounts_BlockedDomainsList":                                      "",
+		"Accounts_Registration_Users_Default_Roles":                        "user",
+		"Accounts_BlockedUsernameList":                                     "admin,administrator,system,user",
+		"Accounts_CustomFields":                                            "",
+		"Accounts_DefaultUsernamePrefixSuggestion":                         "user",
+		"Accounts_EmailVerification":                                       false,
+		"Accounts_LoginExpiration":                                         90,
+		"Accounts_ManuallyApproveNewUsers":                                 false,
+		"Accounts_Password_Policy_Enabled":                                 guarded,
+		"Accounts_Password_Policy_MinLength":                               minLength,
+		"Accounts_Password_Policy_MaxLength":                               -1,
+		"Accounts_Password_Policy_ForbidRepeatingCharacters":               true,
+		"Accounts_Password_Policy_ForbidRepeatingCharactersCount":          3,
+		"Accounts_Password_Policy_AtLeastOneLowercase":                     true,
+		"Accounts_Password_Policy_AtLeastOneUppercase":                     true,
+		"Accounts_Password_Policy_AtLeastOneNumber":                        true,
+		"Accounts_Password_Policy_AtLeastOneSpecialCharacter":              true,
+		"Accounts_Password_History_Enabled":                                false,
+		"Accounts_Password_History_Amount":                                 5,
+		"Accounts_PasswordReset":                                           true,
+		"Accounts_RegistrationForm":                                        "Public",
+		"Accounts_RegistrationForm_SecretURL":                              "",
+		"Accounts_RequireNameForSignUp":                                    true,
+		"Accounts_SearchFields":                                            "username, name, bio, nickname",
+		"Accounts_TwoFactorAuthentication_Enabled":                         false,
+		"Accounts_TwoFactorAuthentication_By_Email_Enabled":                true,
+		"Accounts_TwoFactorAuthentication_By_Email_Auto_Opt_In":            true,
+		"Accounts_TwoFactorAuthentication_By_TOTP_Enabled":                 true,
+		"Accounts_TwoFactorAuthentication_By_Email_Code_Expiration":        3600,
+		"Accounts_TwoFactorAuthentication_Enforce_Password_Fallback":       true,
+		"Accounts_TwoFactorAuthentication_Max_Invalid_Email_Code_Attempts": 5,
+		"Accounts_TwoFactorAuthentication_MaxDelta":                        1,
+		"Accounts_TwoFactorAuthentication_RememberFor":                     0,
+		"API_Allow_Infinite_Count":                                         true,
+		"API_Apply_permission_view-outside-room_on_users-list":             false,
+		"API_Default_Count":                                                50,
+		"API_Upper_Count_Limit":                                            100,
+		"API_Enable_Rate_Limiter":                                          true,
+		"API_Enable_Rate_Limiter_Limit_Calls_Default":                      10,
+		"API_Enable_Rate_Limiter_Limit_Time_Default":                       60000,
+		"Rate_Limiter_Limit_RegisterUser":                                  1,
+		"Block_Multiple_Failed_Logins_Enabled":                             true,
+		"Block_Multiple_Failed_Logins_By_User":                             true,
+		"Block_Multiple_Failed_Logins_Attempts_Until_Block_by_User":        10,
+		"Block_Multiple_Failed_Logins_Time_To_Unblock_By_User_In_Minutes":  5,
+		"Block_Multiple_Failed_Logins_By_Ip":                               true,
+		"Block_Multiple_Failed_Logins_Attempts_Until_Block_By_Ip":          50,
+		"Block_Multiple_Failed_Logins_Time_To_Unblock_By_Ip_In_Minutes":    5,
+		"FileUpload_MaxFileSize":                                           104857600,
+		"Presence_broadcast_disabled":                                      false,
+		"Site_Url":                                                         "",
+		"SMTP_Host":                                                        "",
+		"UTF8_User_Names_Validation":                                       "[0-9a-zA-Z-_.]+",
+		"VoIP_TeamCollab_Enabled":                                          false,
+		"VoIP_TeamCollab_SIP_Integration_Enabled":                          false,
+		"Accounts_Registration_InviteUrlType":                              "proxy",
+		"Push_enable":                                                      true,
+		"Push_gateway":                                                     defaultPushGateway,
+		"UTF8_Channel_Names_Validation":                                    "[0-9a-zA-Z-_.]+",
+	}
+	for name, value := range defaultPreferences(played) {
+		settings[defaultPreference+name] = value
+	}
+	return settings
 }
 
 func (db *database) enabled(setting string) bool { v, _ := db.settings[setting].(bool); return v }
 
 func (db *database) text(setting string) string { v, _ := db.settings[setting].(string); return v }
 
-func (db *database) integer(setting string) int {
+func (db *database) integer(setting string) int { return int(db.number(setting)) }
+
+func (db *database) number(setting string) float64 {
 	switch v := db.settings[setting].(type) {
 	case int:
-		return v
+		return float64(v)
 	case int64:
-		return int(v)
+		return float64(v)
 	case float64:
-		return int(v)
+		return v
 	case string:
-		n, _ := strconv.Atoi(v)
+		n, _ := strconv.ParseFloat(v, 64)
 		return n
 	}
 	return 0
@@ -107,6 +133,7 @@ func (db *database) csv(setting string) []string {
 
 // customField is the definition of a custom user field.
 type customField struct {
+	name      string
 	Type      string   `json:"type"`
 	Required  bool     `json:"required"`
 	MinLength int      `json:"minLength"`
@@ -115,69 +142,86 @@ type customField struct {
 	Public    bool     `json:"public"`
 }
 
-// customFields are the definitions of the setting Accounts_CustomFields, nil when there are none.
-func (db *database) customFields() map[string]customField {
-	source := strings.TrimSpace(db.text("Accounts_CustomFields"))
-	if source == "" {
+// customFields are the definitions of the setting Accounts_CustomFields in its order, nil when there are none.
+func (db *database) customFields() []customField {
+	decoder := json.NewDecoder(strings.NewReader(db.text("Accounts_CustomFields")))
+	if t, err := decoder.Token(); err != nil || t != json.Delim('{') {
 		return nil
 	}
-	var defined map[string]customField
-	if json.Unmarshal([]byte(source), &defined) != nil {
-		return nil
+	defined := []customField{}
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return nil
+		}
+		var field customField
+		if decoder.Decode(&field) != nil {
+			return nil
+		}
+		field.name, _ = name.(string)
+		defined = append(defined, field)
 	}
 	return defined
 }
 
-// checkCustomFields refuses values that break a definition; the fields are looked at in order of their names.
+// checkCustomFields refuses values that break a definition. A choice must be made even where the field is not required.
 func (db *database) checkCustomFields(values map[string]any) error {
 	const code = "error-user-registration-custom-field"
 	where := fields{"method": "registerUser"}
-	defined := db.customFields()
-	for _, name := range slices.Sorted(maps.Keys(defined)) {
-		def := defined[name]
-		value, _ := values[name].(string)
+	for _, def := range db.customFields() {
+		value, _ := values[def.name].(string)
 		length := len([]rune(value))
 		switch {
-		case def.Required && values[name] == nil || def.Required && value == "":
-			return coded(code, "Field "+name+" is required", where)
-		case value == "":
+		case def.Required && (values[def.name] == nil || values[def.name] == ""):
+			return coded(code, "Field "+def.name+" is required", where)
 		case def.Type == "select" && !slices.Contains(def.Options, value):
-			return coded(code, "Value for field "+name+" is invalid", where)
+			return coded(code, "Value for field "+def.name+" is invalid", where)
 		case def.MaxLength > 0 && length > def.MaxLength:
-			return coded(code, "Max length of field "+name+" "+strconv.Itoa(def.MaxLength), where)
-		case def.MinLength > 0 && length < def.MinLength:
-			return coded(code, "Min length of field "+name+" "+strconv.Itoa(def.MinLength), where)
+			return coded(code, "Max length of field "+def.name+" "+strconv.Itoa(def.MaxLength), where)
+		case def.MinLength > 0 && length > 0 && length < def.MinLength:
+			return coded(code, "Min length of field "+def.name+" "+strconv.Itoa(def.MinLength), where)
 		}
 	}
 	return nil
 }
 
-// setCustomFields stores the defined fields of values. Servers before 7.9.1 replace what was stored, later ones merge.
-func (db *database) setCustomFields(u *account, values map[string]any) {
+// setCustomFields stores the defined fields of values and tells whether there were any. Old servers replace what was stored, with
+// null for what is missing; later ones merge.
+func (db *database) setCustomFields(u *account, values map[string]any) (changed bool) {
 	defined := db.customFields()
 	if defined == nil {
-		return
+		return true
 	}
+	merge := db.does(mergesCustomFields)
 	stored := map[string]any{}
-	if db.version.atLeast(7, 9, 1) {
+	if merge {
 		maps.Copy(stored, u.customFields)
 	}
-	for name := range defined {
-		value, sent := values[name]
-		_, known := stored[name]
-		if sent || !known {
-			stored[name] = value
+	for _, def := range defined {
+		value, sent := values[def.name]
+		if sent || !merge {
+			stored[def.name] = value
 		}
+		changed = changed || sent || !merge
 	}
 	u.customFields = stored
+	return changed
+}
+
+// saveCustomFields is setCustomFields where nothing else is saved with them: then values without a definition are an error.
+func (db *database) saveCustomFields(u *account, values map[string]any) error {
+	if !db.setCustomFields(u, values) {
+		return plain("No changes to update")
+	}
+	return nil
 }
 
 // visibleCustomFields are the stored values of the fields that are defined now; strangers see the public ones.
 func (db *database) visibleCustomFields(u *account, stranger bool) map[string]any {
 	visible := map[string]any{}
-	for name, def := range db.customFields() {
-		if value, ok := u.customFields[name]; ok && (def.Public || !stranger) {
-			visible[name] = value
+	for _, def := range db.customFields() {
+		if value, ok := u.customFields[def.name]; ok && (def.Public || !stranger) {
+			visible[def.name] = value
 		}
 	}
 	return visible
@@ -189,6 +233,10 @@ func (db *database) checkPassword(password string) error {
 	if !db.enabled(policy + "Enabled") {
 		return nil
 	}
+	const text, code = "The password provided does not meet the server's password policy.", "error-password-policy-not-met"
+	if strings.TrimSpace(password) == "" {
+		return typed(text, code, nil)
+	}
 	lower := func(r rune) bool { return r >= 'a' && r <= 'z' }
 	upper := func(r rune) bool { return r >= 'A' && r <= 'Z' }
 	digit := func(r rune) bool { return r >= '0' && r <= '9' }
@@ -196,12 +244,14 @@ func (db *database) checkPassword(password string) error {
 	lacks := func(rule string, wanted func(rune) bool) bool {
 		return db.enabled(policy+"AtLeastOne"+rule) && !strings.ContainsFunc(password, wanted)
 	}
+	longest := db.integer(policy + "MaxLength")
 	var reasons []fields
 	for _, rule := range []struct {
 		broken        bool
 		code, message string
 	}{
 		{utf8.RuneCountInString(password) < db.integer(policy+"MinLength"), "minLength", "does not meet the minimum length"},
+		{longest > 0 && utf8.RuneCountInString(password) > longest, "maxLength", "does not meet the maximum length"},
 		{
 			db.enabled(policy+"ForbidRepeatingCharacters") && longestRun(password) > db.integer(policy+"ForbidRepeatingCharactersCount"),
 			"repeatingCharacters", "contains repeating characters which is against the",
@@ -220,7 +270,7 @@ func (db *database) checkPassword(password string) error {
 	if reasons == nil {
 		return nil
 	}
-	return typed("The password provided does not meet the server's password policy.", "error-password-policy-not-met", reasons)
+	return typed(text, code, reasons)
 }
 
 func longestRun(s string) int {
@@ -242,6 +292,9 @@ func (c *call) passwordPolicy() (any, error) {
 		return fields{"enabled": false, "policy": []any{}}, nil
 	}
 	rules := []any{[]any{"get-password-policy-minLength", fields{"minLength": c.integer(policy + "MinLength")}}}
+	if longest := c.integer(policy + "MaxLength"); longest > 0 {
+		rules = append(rules, []any{"get-password-policy-maxLength", fields{"maxLength": longest}})
+	}
 	if c.enabled(policy + "ForbidRepeatingCharacters") {
 		rules = append(rules, []any{"get-password-policy-forbidRepeatingCharacters"}, []any{
 			"get-password-policy-forbidRepeatingCharactersCount",
@@ -274,4 +327,36 @@ func (c *call) info() (any, error) {
 		"minimumClientVersions": clients,
 		"cloudWorkspaceId":      "",
 	}, nil
+}
+
+// getSetting is GET settings/{_id}.
+func (c *call) getSetting() (any, error) {
+	name := path.Base(c.r.URL.Path)
+	in := c.settingsWith(name)
+	if in == nil {
+		return nil, plain("")
+	}
+	return fields{"_id": name, "value": in[name]}, nil
+}
+
+// setSetting is POST settings/{_id}.
+func (c *call) setSetting() (any, error) {
+	name := path.Base(c.r.URL.Path)
+	value, given := c.body["value"]
+	in := c.settingsWith(name)
+	if in == nil || !given {
+		return nil, plain("")
+	}
+	in[name] = value
+	return nil, nil
+}
+
+// settingsWith are the settings among which a name is: those that have an effect, or the others; nil if there is none of that name.
+func (db *database) settingsWith(name string) map[string]any {
+	for _, settings := range []map[string]any{db.settings, db.otherSettings} {
+		if _, known := settings[name]; known {
+			return settings
+		}
+	}
+	return nil
 }

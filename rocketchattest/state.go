@@ -41,8 +41,9 @@ type User struct {
 	TOTPSecret string
 	// EmailSecondFactor asks the user for codes by e-mail.
 	EmailSecondFactor bool
-	// RequirePasswordChange makes the user choose another password.
+	// RequirePasswordChange makes the user choose another password, for the reason given.
 	RequirePasswordChange bool
+	PasswordChangeReason  string
 
 	// CreatedAt is now when it is zero.
 	CreatedAt time.Time
@@ -50,18 +51,30 @@ type User struct {
 	LastLogin time.Time
 }
 
-// Set changes a server setting while the server runs, see [WithSetting].
+// Set changes a server setting while the server runs, see [WithSetting]. It panics when there is no such setting.
 func (s *Server) Set(name string, value any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	must(checkSetting(defaultSettings(s.version), name, value))
 	s.settings[name] = value
 }
 
-// Grant makes exactly these roles hold a permission.
+// Setting returns the value of a server setting: a bool, a number or a text.
+func (s *Server) Setting(name string) (value any, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	value, known = s.settings[name]
+	return value, known
+}
+
+// Grant makes exactly these roles hold a permission. It panics when there is no such permission.
 func (s *Server) Grant(permission string, roles ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.permissions[permission] = slices.Clone(roles)
+	if _, known := s.permissions[permission]; !known {
+		must(fmt.Errorf("permission %q: there is none of that name", permission))
+	}
+	s.grant(permission, roles)
 }
 
 // AddRole adds a custom role on the server, with no permission until [Server.Grant] gives it some.
@@ -71,15 +84,19 @@ func (s *Server) AddRole(id, name, description string) {
 	s.roles = append(s.roles, &role{ID: id, Scope: "Users", Description: description, Name: name, UpdatedAt: stamp{s.now()}})
 }
 
-// AddUser adds an account past all checks but one: id, username and address must be free. It returns the account as stored.
+// AddUser adds an account past the checks of the API: id, username and address must be free, and the roles known. It returns the
+// account as stored.
 func (s *Server) AddUser(u User) (User, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.fromUser(u)
+	if s.unknownRole(a.roles) {
+		return User{}, fmt.Errorf("add user %q: one of the roles %q is none, see Server.AddRole", u.Username, a.roles)
+	}
 	if err := s.insert(a); err != nil {
 		return User{}, fmt.Errorf("add user %q: %w", u.Username, err)
 	}
-	s.join(s.rooms[general], a, 1)
+	s.joinDefaults(a)
 	return a.toUser(), nil
 }
 
@@ -124,7 +141,7 @@ func (db *database) fromUser(u User) *account {
 		a.emailFactor = now
 	}
 	if u.RequirePasswordChange {
-		a.passwordChange = new(true)
+		a.passwordChange, a.passwordChangeReason = new(true), u.PasswordChangeReason
 	}
 	return a
 }
@@ -134,7 +151,7 @@ func (u *account) toUser() User {
 		ID: u.id, Username: u.username, Name: u.name, Roles: slices.Clone(u.roles), Inactive: !u.active, Type: u.kind,
 		Bio: u.bio, Nickname: u.nickname, Status: u.status, CustomFields: maps.Clone(u.customFields), ImportIDs: slices.Clone(u.importIDs),
 		Extension: u.extension, Federated: u.federated, Language: u.language, EmailSecondFactor: !u.emailFactor.IsZero(),
-		RequirePasswordChange: u.passwordChange != nil && *u.passwordChange, CreatedAt: u.createdAt, LastLogin: u.lastLogin,
+		RequirePasswordChange: u.passwordChange != nil && *u.passwordChange, PasswordChangeReason: u.passwordChangeReason, CreatedAt: u.createdAt, LastLogin: u.lastLogin,
 	}
 	if u.statusText != nil {
 		out.StatusText = *u.statusText
@@ -197,61 +214,6 @@ func (s *Server) issue(username string, add func(*account) *token) (userID, valu
 	return u.id, add(u).value
 }
 
-// AddRoom adds a private room with its owners and returns its id; who is no owner joins with [Server.Join].
-// A user that is the last owner of a room cannot be deleted or deactivated without confirmation.
-func (s *Server) AddRoom(name string, owners ...string) (roomID string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r := s.addRoom(newID(), name, "p")
-	for _, owner := range owners {
-		if u := s.userByName(owner); u != nil {
-			s.join(r, u, 0, "owner")
-		}
-	}
-	return r.id
-}
-
-// Join makes users members of a room; unknown names are passed over.
-func (s *Server) Join(roomID string, usernames ...string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, name := range usernames {
-		if u := s.userByName(name); u != nil {
-			s.join(s.rooms[roomID], u, 0)
-		}
-	}
-}
-
-// AddTeam adds a team with its room and returns the team's id. The first member is its creator and owner.
-func (s *Server) AddTeam(name string, private bool, members ...string) (teamID string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t := &team{id: newID(), name: name, createdAt: s.now()}
-	kind := "c"
-	if private {
-		t.kind, kind = 1, "p"
-	}
-	r := s.addRoom(newID(), name, kind)
-	t.roomID = r.id
-	for _, member := range members {
-		u := s.userByName(member)
-		if u == nil {
-			continue
-		}
-		if t.creator == nil {
-			t.creator, t.owners = u, []string{u.id}
-			s.join(r, u, 0, "owner")
-		}
-		s.join(r, u, 0)
-		t.members = append(t.members, u.id)
-	}
-	if t.creator == nil {
-		t.creator = &account{}
-	}
-	s.teams = append(s.teams, t)
-	return t.id
-}
-
 // Challenge starts the second step of a log-in outside the API, for twoFactorChallenges.verifyChallenge, and returns its id.
 func (s *Server) Challenge(username string) (challengeID string) {
 	s.mu.Lock()
@@ -281,28 +243,36 @@ func (s *Server) LoginCode(username string) (code string) {
 const loginCodeLength = 64
 
 // newDatabase is the state of a fresh server.
-func newDatabase(c *config) *database {
-	v := parseVersion(c.version)
+func newDatabase(c *config, v version) *database {
 	db := &database{
-		version: v, clock: c.clock, started: c.clock(), settings: defaultSettings(v), environment: c.environment, permissions: defaultPermissions(),
+		version: v, clock: c.clock, started: c.clock(), settings: defaultSettings(v), otherSettings: otherSettings(), environment: c.environment,
 		users: map[string]*account{}, byUsername: map[string]*account{}, byEmail: map[string]*account{}, byToken: map[string]*token{},
-		rooms: map[string]*room{}, challenges: map[string]*challenge{}, loginCodes: map[string]string{}, addresses: map[string]*failedLogins{},
-		hidden: c.hidden,
+		rooms: map[string]*room{}, challenges: map[string]*challenge{}, loginCodes: map[string]string{}, failures: map[string]*failedLogins{},
+		hidden: c.hidden, licensed: c.licensed, internet: c.internet, permissionChanges: map[string]time.Time{}, oauthCodes: map[string]*oauthCode{},
 	}
 	maps.Copy(db.settings, c.settings)
 	now := db.started
-	db.roles = defaultRoles(stamp{now})
-	lobby := db.addRoom(general, strings.ToLower(general), "c")
-	for _, u := range []*account{
+	db.roles = db.defaultRoles(stamp{now})
+	db.permissions = db.defaultPermissions()
+	db.addZapier()
+	lobby := db.addRoom(general, strings.ToLower(general), channel)
+	lobby.isDefault = true
+	users := []*account{
+		{id: "rocket.cat", username: "rocket.cat", name: "Rocket.Cat", kind: "bot", roles: []string{"bot"}, status: "online"},
 		{
 			username: "admin", name: "Administrator", kind: "user", roles: []string{"admin"}, emails: []address{{Address: "admin@example.com"}},
 			status: "offline", passwordHash: digest(c.password),
 		},
-		{id: "rocket.cat", username: "rocket.cat", name: "Rocket.Cat", kind: "bot", roles: []string{"bot"}, status: "online"},
-	} {
+	}
+	if db.testMode() {
+		users = append(users, testAdmin())
+	}
+	for _, u := range users {
 		u.active, u.createdAt, u.updatedAt, u.statusDefault, u.utcOffset = true, now, now, "online", new(0.0)
-		u.picture = &picture{newID(), "rest", "image/svg+xml", []byte(letterAvatar(u.username, 200))}
-		if db.insert(u) == nil {
+		if u.kind == "bot" || !db.does(bareStart) {
+			u.picture = &picture{etag: newID(), origin: "rest", contentType: "image/png", stored: now}
+		}
+		if db.insert(u) == nil && (u.id == TestAdmin || !db.does(bareStart)) {
 			db.join(lobby, u, 0)
 		}
 	}

@@ -2,6 +2,7 @@ package rocketchattest
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,21 @@ type customStatus struct {
 	Name       string `json:"name"`
 	StatusType string `json:"statusType"`
 	UpdatedAt  stamp  `json:"_updatedAt"`
+}
+
+// value is a field that lists sort by.
+func (s *customStatus) value(name string) string {
+	switch name {
+	case "_id":
+		return s.ID
+	case "name":
+		return s.Name
+	case "statusType":
+		return s.StatusType
+	case "_updatedAt":
+		return s.UpdatedAt.UTC().Format(stampFormat)
+	}
+	return ""
 }
 
 // presence is what others see: the chosen status as far as there is a connection.
@@ -45,10 +61,10 @@ func (c *call) checkStatus(status string) error {
 func (c *call) setStatus() (any, error) {
 	where := fields{"method": "users.setStatus"}
 	hasMessage, status := c.body.has("message"), c.body.str("status")
-	if !hasMessage && !c.body.has("status") || !c.body.maybeText("message") || !c.body.maybeText("status") {
+	if !hasMessage && !c.body.has("status") || !c.typed() && (!c.body.maybeText("message") || !c.body.maybeText("status")) {
 		return nil, plain("Match error: Failed Match.OneOf, Match.Maybe or Match.Optional validation")
 	}
-	if !c.enabled("Accounts_AllowUserStatusMessageChange") && (hasMessage || !c.version.atLeast(8, 6)) {
+	if !c.enabled("Accounts_AllowUserStatusMessageChange") && (hasMessage || !c.does(statusClaims)) {
 		return nil, coded("error-not-allowed", "Change status is not allowed", where)
 	}
 	if c.namesOther(c.body) && !c.may("edit-other-user-info") {
@@ -62,7 +78,7 @@ func (c *call) setStatus() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.version.atLeast(8, 6) && status == "" {
+	if c.does(statusClaims) && status == "" {
 		status = u.statusDefault
 	}
 	if hasMessage {
@@ -84,14 +100,14 @@ func (c *call) setStatus() (any, error) {
 // chooseStatus makes a status the user's default. Since 8.6 others see it only while there is a connection; before, at once.
 func (c *call) chooseStatus(u *account, status string) {
 	u.statusDefault, u.status = status, status
-	if c.version.atLeast(8, 6) {
+	if c.does(statusClaims) {
 		u.statusSource = "manual"
 		u.status = presence(u.statusConnection, status)
 	}
 }
 
 func (c *call) statusExpiry() (time.Time, error) {
-	if !c.body.has("expiresAt") || !c.version.atLeast(8, 6) {
+	if !c.body.has("expiresAt") || !c.does(statusClaims) {
 		return time.Time{}, nil
 	}
 	where := fields{"method": "users.setStatus"}
@@ -144,12 +160,13 @@ func (c *call) getPresence() (any, error) {
 
 const presenceDelta = 10 * time.Minute
 
-// presenceList is users.presence. From 8.3 to 8.4.1 a list of ids with commas finds nobody: a defect of those servers.
+// presenceList is users.presence.
 func (c *call) presenceList() (any, error) {
-	items, full := []profile{}, true
-	add := func(u *account) {
+	shown, full := c.presentUsers()
+	items := []profile{}
+	for u := range matching(c.inOrder(), shown) {
 		p := profile{
-			ID: u.id, Name: u.name, Username: u.username, Status: u.status, UTCOffset: u.utcOffset, StatusText: u.statusText,
+			ID: u.id, Name: u.shownName(), Username: u.username, Status: u.status, UTCOffset: u.utcOffset, StatusText: u.statusText,
 			StatusSource: u.statusSource, StatusExpiresAt: stamp{u.statusExpires},
 		}
 		if u.picture != nil {
@@ -157,37 +174,30 @@ func (c *call) presenceList() (any, error) {
 		}
 		items = append(items, p)
 	}
+	return fields{"users": items, "full": full}, nil
+}
+
+// presentUsers says whom users.presence shows: those asked for, those who changed lately, or else all who are there. Only the last is
+// the full list.
+func (c *call) presentUsers() (shown func(*account) bool, full bool) {
+	present := func(u *account) bool { return u.status != "offline" && u.status != "" }
 	ids := c.query.strings("ids")
-	if listsByComma := !c.version.atLeast(8, 3) || c.version.atLeast(8, 4, 2); listsByComma {
+	if !c.does(missesCommas) {
 		ids = strings.FieldsFunc(strings.Join(ids, ","), func(r rune) bool { return r == ',' })
 	}
 	from, isDate := parseDate(c.query.str("from"))
 	switch {
 	case c.enabled("Presence_broadcast_disabled"):
+		return func(*account) bool { return false }, true
 	case len(ids) > 0:
-		full = false
-		for _, id := range ids {
-			u := c.users[id]
-			speaks := u != nil && c.version.atLeast(8, 6) && (u.statusText != nil && *u.statusText != "" || !u.statusExpires.IsZero())
-			if u != nil && (u.status != "offline" && u.status != "" || speaks) {
-				add(u)
-			}
-		}
+		return func(u *account) bool {
+			speaks := u.statusText != nil && *u.statusText != "" || !u.statusExpires.IsZero()
+			return slices.Contains(ids, u.id) && (present(u) || speaks && c.does(statusClaims))
+		}, false
 	case isDate && c.now().Sub(from) < presenceDelta:
-		full = false
-		for _, u := range c.inOrder() {
-			if u != c.me && u.username != "" && !u.updatedAt.Before(from) {
-				add(u)
-			}
-		}
-	default:
-		for _, u := range c.inOrder() {
-			if u.status != "offline" && u.status != "" {
-				add(u)
-			}
-		}
+		return func(u *account) bool { return u != c.me && u.username != "" && !u.updatedAt.Before(from) }, false
 	}
-	return fields{"users": items, "full": full}, nil
+	return present, true
 }
 
 // connections is presence.getConnections.
@@ -215,11 +225,17 @@ func (c *call) listCustomStatuses() (any, error) {
 			found = append(found, s)
 		}
 	}
-	direction := 1
-	if len(q.sort) > 0 {
-		direction = q.sort[0].direction
+	if len(q.sort) == 0 {
+		q.sort = []sortKey{{"name", 1}}
 	}
-	slices.SortStableFunc(found, func(a, b *customStatus) int { return direction * strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(found, func(a, b *customStatus) int {
+		for _, key := range q.sort {
+			if order := key.direction * strings.Compare(a.value(key.name), b.value(key.name)); order != 0 {
+				return order
+			}
+		}
+		return 0
+	})
 	page := cut(found, q.offset, q.count)
 	return fields{"statuses": page, "count": len(page), "offset": q.offset, "total": len(found)}, nil
 }
@@ -252,9 +268,21 @@ func (c *call) checkCustomStatus(id string) error {
 	return nil
 }
 
-// wanted refuses a body without one of the keys, as servers do that have no schema for the route.
-func (c *call) wanted(keys ...string) error {
-	for _, key := range keys {
+// match is the framework's check of a body that has to hold texts under all the wanted keys and may hold one under statusType, as
+// servers do that have no schema for the route.
+func (c *call) match(wanted ...string) error {
+	if c.typed() {
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.body)) {
+		switch {
+		case !slices.Contains(wanted, key) && key != "statusType":
+			return plain("Match error: Unknown key in field " + key)
+		case kindOfValue(c.body[key]) != kindString:
+			return noMatch("string", string(kindOfValue(c.body[key])), key)
+		}
+	}
+	for _, key := range wanted {
 		if !c.body.has(key) {
 			return plain("Match error: Missing key '" + key + "'")
 		}
@@ -264,7 +292,7 @@ func (c *call) wanted(keys ...string) error {
 
 // createCustomStatus is custom-user-status.create.
 func (c *call) createCustomStatus() (any, error) {
-	if err := c.wanted("name"); err != nil {
+	if err := c.match("name"); err != nil {
 		return nil, err
 	}
 	if err := c.manageStatuses(); err != nil {
@@ -287,7 +315,7 @@ func (c *call) customStatus(id string) *customStatus {
 
 // updateCustomStatus is custom-user-status.update. An unknown id is found before the permission is looked at.
 func (c *call) updateCustomStatus() (any, error) {
-	if err := c.wanted("_id", "name"); err != nil {
+	if err := c.match("_id", "name"); err != nil {
 		return nil, err
 	}
 	id := c.body.str("_id")

@@ -7,25 +7,33 @@ import (
 	"encoding/hex"
 	"errors"
 	"math/big"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // database is what the replicas of a server share. Every call holds its lock from the first check to the answer.
 type database struct {
-	mu          sync.Mutex
-	version     version
-	clock       func() time.Time
-	started     time.Time
-	settings    map[string]any
-	environment map[string]string
-	permissions map[string][]string
-	roles       []*role
+	mu       sync.Mutex
+	ticks    atomic.Int64 // order what calls do that overlap
+	version  version
+	clock    func() time.Time
+	started  time.Time
+	settings map[string]any
+	// otherSettings have no effect.
+	otherSettings map[string]any
+	environment   map[string]string
+	permissions   map[string][]string
+	// permissionChanges says when a permission was given to other roles.
+	permissionChanges map[string]time.Time
+	roles             []*role
 
 	users      map[string]*account
+	accounts   int                 // that there have ever been
 	byUsername map[string]*account // lower-cased name
 	byEmail    map[string]*account // lower-cased address
 	byToken    map[string]*token
@@ -38,14 +46,24 @@ type database struct {
 	mails      []Mail
 	challenges map[string]*challenge
 	loginCodes map[string]string // code to user id
-	addresses  map[string]*failedLogins
+	failures   map[string]*failedLogins
 
-	hidden bool
+	invites     []*invite
+	oauthApps   []*oauthApp
+	oauthCodes  map[string]*oauthCode
+	oauthTokens []*oauthToken
+
+	hidden   bool
+	licensed bool
+	internet http.RoundTripper
 }
 
 // account is a stored user.
 type account struct {
+	number             int   // in the order in which they came
+	begun, done        int64 // when the call that made it began and had done so
 	id, username, name string
+	blankName          bool // the name is stored although it is empty
 	kind               string
 	emails             []address
 	roles              []string
@@ -61,6 +79,7 @@ type account struct {
 	statusText       *string
 	statusSource     string
 	statusExpires    time.Time
+	agentStatus      string // whether an agent takes visitors
 
 	bio, nickname, reason string
 	customFields          map[string]any
@@ -79,15 +98,20 @@ type account struct {
 
 	passwordHash string
 	history      []string
+	known        struct { // what permissions are decided by, see rolesOf
+		roles []string
+		at    time.Time
+	}
 	tokens       []*token
 	totp         *totp
 	emailFactor  time.Time // when codes by e-mail were switched on
 	emailCode    *emailCode
 	verification []verification
-	logins       failedLogins
-	export       *export
+	exports      map[bool]*export // by whether all was asked for
 
 	rooms []string
+	push  []*pushToken
+	keys  *e2eKeys
 }
 
 type address struct {
@@ -96,12 +120,6 @@ type address struct {
 }
 
 type verification struct{ token, address string }
-
-// failedLogins counts refused logins of a user or from an address.
-type failedLogins struct {
-	count int
-	last  time.Time
-}
 
 func (db *database) now() time.Time { return db.clock() }
 
@@ -126,6 +144,9 @@ func random(from string, length int) string {
 
 func newID() string { return random(alphabet, 17) }
 
+// newDatabaseID is an id as the database makes it for rooms, teams and memberships.
+func newDatabaseID() string { return random("0123456789abcdef", 24) }
+
 func digest(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])
@@ -146,6 +167,8 @@ func (db *database) insert(u *account) error {
 			return errTaken
 		}
 	}
+	db.accounts++
+	u.number = db.accounts
 	db.users[u.id] = u
 	db.index(u)
 	db.sorted = append(db.sorted, u)
@@ -181,8 +204,9 @@ func (db *database) reindex(u *account, change func()) {
 func (db *database) remove(u *account) {
 	db.unindex(u)
 	db.dropTokens(u, func(*token) bool { return true })
-	for _, id := range u.rooms {
-		delete(db.rooms[id].members, u.id)
+	db.dropOAuth(func(_ *oauthApp, user *account) bool { return user == u })
+	for _, id := range slices.Clone(u.rooms) {
+		db.leave(db.rooms[id], u)
 	}
 	delete(db.users, u.id)
 	if i := db.position(u); i >= 0 {
@@ -240,8 +264,13 @@ func (db *database) lastActiveAdmin(u *account) bool {
 
 // validUsername tells whether a name has only the characters the server allows.
 func (db *database) validUsername(username string) bool {
-	pattern, err := regexp.Compile("^(?:" + db.text("UTF8_User_Names_Validation") + ")$")
-	return err == nil && pattern.MatchString(username)
+	return matchesWhole(db.text("UTF8_User_Names_Validation"), username)
+}
+
+// matchesWhole tells whether a pattern of the settings matches the whole of a name.
+func matchesWhole(pattern, name string) bool {
+	compiled, err := regexp.Compile("^(?:" + pattern + ")$")
+	return err == nil && compiled.MatchString(name)
 }
 
 // blockedUsername tells whether a name is reserved.
@@ -257,16 +286,19 @@ func (db *database) usernameTaken(username string) bool {
 }
 
 func blockedUsername(username string) error {
-	return coded("error-blocked-username", username+" is blocked and can't be used!", fields{"method": "checkUsernameAvailability", "field": username})
+	return coded("error-blocked-username", escaped(username)+" is blocked and can't be used!", fields{"method": "checkUsernameAvailability", "field": username})
 }
 
 func validNameCharacters(name string) bool { return !strings.ContainsAny(name, `<>/\`) }
 
-// checkEmail refuses what is no address, and addresses of blocked domains.
+// checkEmail refuses what has not one @ with something around it, and addresses of domains that are not allowed or blocked.
 func (db *database) checkEmail(email string) error {
-	name, domain, ok := strings.Cut(email, "@")
-	if !ok || name == "" || domain == "" || strings.ContainsAny(email, " \t\r\n<>") || strings.Contains(domain, "@") {
+	name, domain, _ := strings.Cut(email, "@")
+	if name == "" || domain == "" || strings.Contains(domain, "@") {
 		return coded("error-invalid-email", "Invalid email "+email, fields{"function": "RocketChat.validateEmailDomain", "email": email})
+	}
+	if allowed := db.csv("Accounts_AllowedDomainsList"); len(allowed) > 0 && !slices.ContainsFunc(allowed, func(a string) bool { return strings.EqualFold(a, domain) }) {
+		return coded("error-invalid-domain", "The email domain is not in whitelist", fields{"function": "RocketChat.validateEmailDomain"})
 	}
 	if slices.ContainsFunc(db.csv("Accounts_BlockedDomainsList"), func(blocked string) bool { return strings.EqualFold(blocked, domain) }) {
 		return coded("error-email-domain-blacklisted", "The email domain is blacklisted", fields{"function": "RocketChat.validateEmailDomain"})

@@ -1,6 +1,7 @@
 package rocketchattest
 
 import (
+	"reflect"
 	"slices"
 	"time"
 )
@@ -10,8 +11,7 @@ type token struct {
 	value   string
 	user    *account
 	created time.Time
-	expires time.Time // login tokens only
-	name    string    // personal access tokens only
+	name    any // personal access tokens only; a text, unless somebody sent something else
 	bypass  bool
 	// verified is when a second factor was last given with this token.
 	verified time.Time
@@ -19,9 +19,24 @@ type token struct {
 
 const loginTokenCap = 50
 
-func (t *token) personal() bool { return t.name != "" }
+func (t *token) personal() bool { return t.name != nil }
 
-func (t *token) expired(now time.Time) bool { return !t.expires.IsZero() && now.After(t.expires) }
+// expiry is when a login token expires, after what the setting says now.
+func (db *database) expiry(t *token) time.Time {
+	return t.created.Add(time.Duration(db.number("Accounts_LoginExpiration") * float64(24*time.Hour)))
+}
+
+// expired tells whether a token is past its date, and of no use any more to log in with.
+func (db *database) expired(t *token) bool { return !t.personal() && db.now().After(db.expiry(t)) }
+
+// sweepEvery is how often servers remove what has expired. Until then it goes on working in the headers.
+const sweepEvery = 10 * time.Minute
+
+// swept tells whether a token had expired when the server cleaned up the last time.
+func (db *database) swept(t *token) bool {
+	last := db.started.Add(db.now().Sub(db.started).Truncate(sweepEvery))
+	return !t.personal() && last.After(db.expiry(t))
+}
 
 func (db *database) addToken(u *account, t *token) *token {
 	t.value, t.user, t.created = random(base64s, 43), u, db.now()
@@ -32,8 +47,7 @@ func (db *database) addToken(u *account, t *token) *token {
 
 // addLoginToken issues a login token; the oldest ones beyond the cap go.
 func (db *database) addLoginToken(u *account) *token {
-	days := db.integer("Accounts_LoginExpiration")
-	t := db.addToken(u, &token{expires: db.now().AddDate(0, 0, days)})
+	t := db.addToken(u, &token{})
 	surplus := -loginTokenCap
 	for _, t := range u.tokens {
 		if !t.personal() {
@@ -62,21 +76,21 @@ func (db *database) dropTokens(u *account, drop func(*token) bool) {
 
 func (db *database) dropAllTokens(u *account) { db.dropTokens(u, func(*token) bool { return true }) }
 
-func (u *account) personalToken(name string) *token {
-	if i := slices.IndexFunc(u.tokens, func(t *token) bool { return t.personal() && t.name == name }); i >= 0 {
+func (u *account) personalToken(name any) *token {
+	if i := slices.IndexFunc(u.tokens, func(t *token) bool { return t.personal() && reflect.DeepEqual(t.name, name) }); i >= 0 {
 		return u.tokens[i]
 	}
 	return nil
 }
 
 // tokenName is the name a personal access token call is about, after the checks common to those calls.
-func (c *call) tokenName(method string) (string, error) {
-	name := c.body.str("tokenName")
-	if name == "" {
-		return "", plain("The 'tokenName' param is required")
+func (c *call) tokenName(method string) (any, error) {
+	name := c.body["tokenName"]
+	if !truthy(name) {
+		return nil, plain("The 'tokenName' param is required")
 	}
 	if !c.may("create-personal-access-tokens") {
-		return "", coded("not-authorized", "Not Authorized", fields{"method": "personalAccessTokens:" + method})
+		return nil, coded("not-authorized", "Not Authorized", fields{"method": "personalAccessTokens:" + method})
 	}
 	return name, nil
 }
@@ -95,7 +109,7 @@ func (c *call) generatePersonalToken() (any, error) {
 	if c.me.personalToken(name) != nil {
 		return nil, coded("error-token-already-exists", "A token with this name already exists", fields{"method": "personalAccessTokens:" + method})
 	}
-	return c.issuePersonalToken(name, c.body.flag("bypassTwoFactor")), nil
+	return c.issuePersonalToken(name, truthy(c.body["bypassTwoFactor"])), nil
 }
 
 // regeneratePersonalToken is users.regeneratePersonalAccessToken.
@@ -113,7 +127,7 @@ func (c *call) regeneratePersonalToken() (any, error) {
 	return c.issuePersonalToken(name, old.bypass), nil
 }
 
-func (c *call) issuePersonalToken(name string, bypass bool) fields {
+func (c *call) issuePersonalToken(name any, bypass bool) fields {
 	t := c.addToken(c.me, &token{name: name, bypass: bypass})
 	c.touch(c.me)
 	return fields{"token": t.value}
@@ -135,7 +149,7 @@ func (c *call) removePersonalToken() (any, error) {
 }
 
 type personalToken struct {
-	Name          string `json:"name"`
+	Name          any    `json:"name"`
 	CreatedAt     stamp  `json:"createdAt"`
 	LastTokenPart string `json:"lastTokenPart"`
 	Bypass        bool   `json:"bypassTwoFactor"`
@@ -154,7 +168,7 @@ func (c *call) personalTokens() (any, error) {
 
 // createToken is users.createToken: allowed by a secret since 8.0, before that by a switch in the environment.
 func (c *call) createToken() (any, error) {
-	if !c.version.atLeast(8) {
+	if !c.does(tokensBySecret) {
 		refused := coded("error-not-authorized", "Not authorized", fields{"method": "createToken"})
 		if c.environment["CREATE_TOKENS_FOR_USERS"] != "true" {
 			return nil, refused
@@ -171,7 +185,7 @@ func (c *call) createToken() (any, error) {
 		return nil, refused
 	}
 	u, err := c.chosen(c.body)
-	if err == nil && u != c.me && c.version.atLeast(8, 6, 1) && !c.may("user-generate-access-token") {
+	if err == nil && u != c.me && c.does(guardsTokens) && !c.may("user-generate-access-token") {
 		err = refused
 	}
 	return c.tokenFor(u, err)
@@ -195,30 +209,40 @@ func (c *call) logoutUser() (any, error) {
 	}
 	if u := c.users[id]; u != nil {
 		c.dropAllTokens(u)
+		u.push = nil
 	}
 	return fields{"message": "User " + id + " has been logged out!"}, nil
 }
 
 // logoutOtherClients is users.logoutOtherClients: personal access tokens stay.
 func (c *call) logoutOtherClients() (any, error) {
-	c.dropTokens(c.me, func(t *token) bool { return t != c.token && !t.personal() })
+	if c.token == nil { // the caller came with an OAuth token
+		return nil, coded("error-parameter-required", "x-auth-token is required", nil)
+	}
+	c.endOtherSessions()
 	expires := any("")
 	if !c.token.personal() {
-		expires = stamp{c.token.expires}
+		expires = stamp{c.expiry(c.token)}
 	}
 	return fields{"token": c.token.value, "tokenExpires": expires}, nil
 }
 
 // removeOtherTokens is users.removeOtherTokens: personal access tokens go too.
 func (c *call) removeOtherTokens() (any, error) {
+	before := len(c.me.tokens)
 	c.dropTokens(c.me, func(t *token) bool { return t != c.token })
-	return nil, nil
+	if !c.does(tellsRemoval) {
+		return nil, nil
+	}
+	return fields{
+		"acknowledged": true, "modifiedCount": min(before-len(c.me.tokens), 1), "upsertedId": nil, "upsertedCount": 0, "matchedCount": 1,
+	}, nil
 }
 
 // logout is logout: the token used goes. The empty answer since 7.4 is a defect of the server that clients have to bear.
 func (c *call) logout() (any, error) {
 	c.dropTokens(c.me, func(t *token) bool { return t == c.token })
-	if c.version.atLeast(7, 4) {
+	if c.does(newRouter) {
 		return jsonAnswer(200, nil), nil
 	}
 	return jsonAnswer(200, []byte(`{"status":"success","data":{"message":"You've been logged out!"}}`)), nil

@@ -81,7 +81,7 @@ func newBackupCodes() []string {
 // factorMethods are the active ways of a second factor in the order the server prefers them.
 func (db *database) factorMethods(u *account) []string {
 	methods := []string{}
-	if u.totp != nil && u.totp.enabled {
+	if u.totp != nil && u.totp.enabled && db.enabled("Accounts_TwoFactorAuthentication_By_TOTP_Enabled") {
 		methods = append(methods, "totp")
 	}
 	verified := slices.ContainsFunc(u.emails, func(e address) bool { return e.Verified })
@@ -93,67 +93,82 @@ func (db *database) factorMethods(u *account) []string {
 
 // secondFactor is the check of routes that ask for a second factor.
 func (c *call) secondFactor() error {
-	if c.route.factor == noFactor || c.token != nil && c.token.bypass {
+	if c.route.factor == noFactor || c.testMode() || c.knowsToken() && c.token.bypass {
 		return nil
 	}
 	return c.challengeFactor(c.me, c.r.Header.Get("X-2fa-Code"), c.r.Header.Get("X-2fa-Method"), c.route.factor == factor)
 }
 
+// knowsToken tells whether the second factor is looked at with the token in mind.
+func (c *call) knowsToken() bool { return c.token != nil && !c.does(asksEveryToken) }
+
 // challengeFactor asks for a second factor, or checks the code given. A code is remembered with the token for as long as the
 // server's setting says, where the route allows that.
 func (c *call) challengeFactor(u *account, code, wanted string, remember bool) error {
-	if !c.enabled("Accounts_TwoFactorAuthentication_Enabled") {
-		return nil
-	}
-	keep := time.Duration(c.integer("Accounts_TwoFactorAuthentication_RememberFor")) * time.Second
-	if remember && c.token != nil && !c.token.verified.IsZero() && c.now().Sub(c.token.verified) < keep {
-		return nil
-	}
-	methods := c.factorMethods(u)
-	method := ""
+	remember = remember && c.knowsToken()
+	keep := time.Duration(c.number("Accounts_TwoFactorAuthentication_RememberFor") * float64(time.Second))
+	method, methods := c.chooseFactor(u, wanted)
 	switch {
-	case wanted == "totp" || wanted == "email" && slices.ContainsFunc(u.emails, func(e address) bool { return e.Verified }):
-		method = wanted // active or not: a code for one that is not is never right
-	case len(methods) > 0:
-		method = methods[0]
-	case u.passwordHash != "" && c.enabled("Accounts_TwoFactorAuthentication_Enforce_Password_Fallback"):
-		method = "password"
-	default:
+	case !c.enabled("Accounts_TwoFactorAuthentication_Enabled"), method == "":
+		return nil
+	case remember && !c.token.verified.IsZero() && c.now().Sub(c.token.verified) < keep:
 		return nil
 	}
-	if code == "" {
-		return coded("totp-required", "TOTP Required", c.factorDetails(u, method, methods))
-	}
-	if c.checkFactor(u, method, code) {
-		if c.token != nil && remember {
+	details, mailed := c.factorDetails(u, method, methods)
+	switch {
+	case code == "":
+		return coded("totp-required", "TOTP Required", details)
+	case !mailed && c.checkFactor(u, method, code):
+		if remember {
 			c.token.verified = c.now()
 		}
 		return nil
+	case method == "email" && c.usedUp(u.emailCode):
+		return coded("totp-max-attempts", "TOTP Maximun Failed Attempts Reached", details)
 	}
-	if method == "email" && u.emailCode != nil && u.emailCode.attempts >= c.integer("Accounts_TwoFactorAuthentication_Max_Invalid_Email_OTP_Attempts") {
-		u.emailCode = nil
-		return coded("totp-max-attempts", "TOTP Maximun Failed Attempts Reached", c.factorDetails(u, method, methods))
-	}
-	return coded("totp-invalid", "TOTP Invalid", c.factorDetails(u, method, methods))
+	return coded("totp-invalid", "TOTP Invalid", details)
 }
 
-// factorDetails tells which method is wanted; for e-mail it sends a code unless one is still good for five minutes.
-func (c *call) factorDetails(u *account, method string, methods []string) fields {
-	d := fields{"method": method, "codeGenerated": false, "availableMethods": methods}
+// chooseFactor is the method that a code is wanted for, and those that are active. One that is named is it, active or not: a code for
+// one that is not is never right.
+func (db *database) chooseFactor(u *account, wanted string) (method string, active []string) {
+	active = db.factorMethods(u)
+	switch {
+	case wanted == "totp" || wanted == "email":
+		return wanted, active
+	case len(active) > 0:
+		return active[0], active
+	case u.passwordHash != "" && db.enabled("Accounts_TwoFactorAuthentication_Enforce_Password_Fallback"):
+		return "password", active
+	}
+	return "", active
+}
+
+// factorDetails tells which method is wanted. For e-mail it sends a code, unless one is still good.
+func (c *call) factorDetails(u *account, method string, methods []string) (d fields, mailed bool) {
+	d = fields{"method": method, "codeGenerated": false, "availableMethods": methods}
 	if method != "email" {
-		return d
+		return d, false
 	}
-	d["emailOrUsername"] = u.username
-	if c.route.op != "login" && !c.version.atLeast(8) {
-		d["emailOrUsername"] = u.emails[0].Address
+	verified := slices.IndexFunc(u.emails, func(e address) bool { return e.Verified })
+	switch {
+	case c.route.op == "login" || c.does(codeForUsername):
+		d["emailOrUsername"] = u.username
+	case verified >= 0:
+		d["emailOrUsername"] = u.emails[verified].Address
 	}
-	if u.emailCode != nil && u.emailCode.expires.Sub(c.now()) > 5*time.Minute {
-		d["codeExpires"] = stamp{u.emailCode.expires}
-		return d
+	if code := u.emailCode; code != nil && !c.now().After(code.expires) && !c.usedUp(code) {
+		d["codeExpires"] = stamp{code.expires}
+		return d, false
 	}
 	c.mailCode(u)
 	d["codeGenerated"] = true
-	return d
+	return d, true
+}
+
+// usedUp tells whether too many wrong codes were given for the mailed one.
+func (db *database) usedUp(code *emailCode) bool {
+	return code != nil && code.attempts >= db.integer("Accounts_TwoFactorAuthentication_Max_Invalid_Email_Code_Attempts")
 }
 
 func (c *call) checkFactor(u *account, method, code string) bool {
@@ -166,12 +181,19 @@ func (c *call) checkFactor(u *account, method, code string) bool {
 	return hmac.Equal([]byte(strings.ToLower(code)), []byte(u.passwordHash))
 }
 
+// checkEmailCode compares the digits: a code works with and without the dash of the mail, and once.
 func (c *call) checkEmailCode(u *account, code string) bool {
 	e := u.emailCode
 	if e == nil || c.now().After(e.expires) {
 		return false
 	}
-	if !hmac.Equal([]byte(code), []byte(e.code)) {
+	digits := strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, code)
+	if !hmac.Equal([]byte(digits), []byte(e.code)) {
 		e.attempts++
 		return false
 	}
@@ -190,6 +212,14 @@ func (db *database) mailCode(u *account) {
 	}
 }
 
+// optIn has a new user asked for codes by e-mail, where the settings say so.
+func (db *database) optIn(u *account) {
+	const factor = "Accounts_TwoFactorAuthentication_"
+	if db.enabled(factor+"Enabled") && db.enabled(factor+"By_Email_Enabled") && db.enabled(factor+"By_Email_Auto_Opt_In") {
+		u.emailFactor = u.createdAt
+	}
+}
+
 // enableEmailFactor is users.2fa.enableEmail.
 func (c *call) enableEmailFactor() (any, error) {
 	if !slices.ContainsFunc(c.me.emails, func(e address) bool { return e.Verified }) {
@@ -197,8 +227,15 @@ func (c *call) enableEmailFactor() (any, error) {
 	}
 	c.me.emailFactor = c.now()
 	c.touch(c.me)
-	c.dropTokens(c.me, func(t *token) bool { return t != c.token && !t.personal() })
+	c.endOtherSessions()
 	return nil, nil
+}
+
+// endOtherSessions drops the caller's other login tokens. It does nothing for callers with an OAuth token.
+func (c *call) endOtherSessions() {
+	if c.token != nil {
+		c.dropTokens(c.me, func(t *token) bool { return t != c.token && !t.personal() })
+	}
 }
 
 // disableEmailFactor is users.2fa.disableEmail.
@@ -235,36 +272,53 @@ func (c *call) enableTOTP() (any, error) {
 	c.me.totp = &totp{secret: newTOTPSecret()}
 	return fields{
 		"secret": c.me.totp.secret,
-		"url":    "otpauth://totp/" + url.QueryEscape("Rocket.Chat:"+c.me.username) + "?secret=" + c.me.totp.secret,
+		"url":    "otpauth://totp/" + url.PathEscape("Rocket.Chat:"+c.me.username) + "?secret=" + c.me.totp.secret,
 	}, nil
 }
 
 // validateTOTP is users.validateTotp.
-func (c *call) validateTOTP() (any, error) {
-	if c.me.totp == nil || !c.checkTOTP(c.me, c.body.str("code")) {
+func (c *call) validateTOTP() (any, error) { return c.confirmTOTP(c.body.str("code")) }
+
+// confirmTOTP switches the authenticator app on that enableTOTP prepared. The other sessions end.
+func (c *call) confirmTOTP(code string) (any, error) {
+	if c.me.totp == nil || !c.checkTOTP(c.me, code) {
 		return nil, coded("invalid-totp", "", nil)
 	}
 	c.me.totp.enabled, c.me.totp.backup = true, newBackupCodes()
-	c.dropTokens(c.me, func(t *token) bool { return t != c.token && !t.personal() })
+	c.endOtherSessions()
 	return fields{"codes": c.me.totp.backup}, nil
 }
 
 // disableTOTP is users.disableTotp: a wrong code is a success that disabled nothing.
 func (c *call) disableTOTP() (any, error) {
-	if !c.checkTOTP(c.me, c.body.str("code")) {
-		return fields{"disabled": false}, nil
+	return fields{"disabled": c.dropTOTP(c.body.str("code"))}, nil
+}
+
+// dropTOTP removes the caller's authenticator app if the code is right.
+func (c *call) dropTOTP(code string) bool {
+	right := c.checkTOTP(c.me, code)
+	if right {
+		c.me.totp = nil
 	}
-	c.me.totp = nil
-	return fields{"disabled": true}, nil
+	return right
 }
 
 // regenerateTOTPCodes is users.regenerateTotpCodes.
 func (c *call) regenerateTOTPCodes() (any, error) {
-	if !c.checkTOTP(c.me, c.body.str("code")) {
+	codes := c.renewTOTPCodes(c.body.str("code"))
+	if codes == nil {
 		return nil, plain("invalid-totp")
 	}
+	return fields{"codes": codes}, nil
+}
+
+// renewTOTPCodes replaces the caller's backup codes if the code is right, and returns nil if it is not.
+func (c *call) renewTOTPCodes(code string) []string {
+	if !c.checkTOTP(c.me, code) {
+		return nil
+	}
 	c.me.totp.backup = newBackupCodes()
-	return fields{"codes": c.me.totp.backup}, nil
+	return c.me.totp.backup
 }
 
 // totpCodesRemaining is users.totpCodesRemaining.
@@ -278,14 +332,17 @@ func (c *call) totpCodesRemaining() (any, error) {
 
 // resetTOTP is users.resetTOTP: the authenticator app and the sessions go, codes by e-mail stay.
 func (c *call) resetTOTP() (any, error) {
-	u, err := c.resetTarget("edit-other-user-totp", func() error {
-		if c.enabled("Accounts_TwoFactorAuthentication_Enabled") {
-			return nil
+	u, err := c.me, error(nil)
+	if c.namesUser() {
+		switch {
+		case !c.may("edit-other-user-totp"):
+			return nil, coded("error-not-allowed", "Not allowed", nil)
+		case !c.enabled("Accounts_TwoFactorAuthentication_Enabled"):
+			return nil, coded("error-two-factor-not-enabled", "Two factor authentication is not enabled", nil)
 		}
-		return coded("error-two-factor-not-enabled", "Two factor authentication is not enabled", nil)
-	})
-	if err != nil {
-		return nil, err
+		if u, err = c.chosen(c.body); err != nil {
+			return nil, err
+		}
 	}
 	if u.totp != nil {
 		u.totp = nil
@@ -297,28 +354,25 @@ func (c *call) resetTOTP() (any, error) {
 	return nil, nil
 }
 
-// resetE2EKey is users.resetE2EKey: it ends all sessions of the user.
+// resetE2EKey is users.resetE2EKey: it ends all sessions of the user. Whoever is named is looked for before the permission.
 func (c *call) resetE2EKey() (any, error) {
-	u, err := c.resetTarget("edit-other-user-e2ee", func() error { return nil })
-	if err != nil {
-		return nil, err
+	u, err := c.me, error(nil)
+	if c.namesUser() {
+		if u, err = c.chosen(c.body); err != nil {
+			return nil, err
+		}
+		if !c.may("edit-other-user-e2ee") {
+			return nil, coded("error-not-allowed", "Not allowed", nil)
+		}
 	}
+	u.keys = nil
 	c.dropAllTokens(u)
 	return nil, nil
 }
 
-// resetTarget is the user a reset is about: the caller when the body names nobody, else the one named, which takes the permission.
-func (c *call) resetTarget(permission string, allowed func() error) (*account, error) {
-	if !c.body.has("userId") && !c.body.has("username") && !c.body.has("user") {
-		return c.me, nil
-	}
-	if !c.may(permission) {
-		return nil, coded("error-not-allowed", "Not allowed", nil)
-	}
-	if err := allowed(); err != nil {
-		return nil, err
-	}
-	return c.chosen(c.body)
+// namesUser tells whether the body has a key that names a user, whatever is in it.
+func (c *call) namesUser() bool {
+	return slices.ContainsFunc([]string{"userId", "username", "user"}, func(key string) bool { _, sent := c.body[key]; return sent })
 }
 
 // sendChallengeCode is twoFactorChallenges.sendEmailCode.

@@ -32,10 +32,8 @@ func (c *call) updateUser() (any, error) {
 		}
 		c.setCustomFields(u, values)
 	}
-	if data.has("active") {
-		if _, err := c.activate(id, data.flag("active"), c.body.flag("confirmRelinquish")); err != nil {
-			return nil, err
-		}
+	if err := c.activateFrom(id, data, c.body.flag("confirmRelinquish")); err != nil {
+		return nil, err
 	}
 	return fields{"user": c.stored(u, c.me)}, nil
 }
@@ -58,23 +56,38 @@ func (c *call) mayUpdate(id string, data object) error {
 		return err
 	}
 	if username := data.str("username"); username != "" && !c.validUsername(username) {
-		return insertFailed("error-input-is-not-a-valid-field", username+" is not a valid username", fields{"input": username, "field": "Username"})
+		return insertFailed("error-input-is-not-a-valid-field", escaped(username)+" is not a valid username", fields{"input": username, "field": "Username"})
 	}
 	if u == nil {
 		return coded("error-user-not-found", "User not found", fields{"method": "saveUser"})
+	}
+	if roles, sent := data["roles"]; sent && roles == nil {
+		return plain("Cannot read properties of null (reading 'some')")
 	}
 	if data.has("roles") && !sameRoles(u.roles, data.strings("roles")) && !c.may("assign-roles") {
 		return refuse("Assign roles is not allowed", "Assign_role")
 	}
 	if extension := data.str("freeSwitchExtension"); extension != "" && extension != u.extension {
-		if !c.enabled("VoIP_TeamCollab_Enabled") {
+		if !c.extensionsOn() {
 			return refuse("Edit user voice call extension is not allowed", "Update_user")
 		}
-		if c.findUser(func(o *account) bool { return o != u && o.extension == extension }) != nil {
+		if c.extensionTaken(extension, u) {
 			return coded("error-extension-not-available", "Extension is already assigned to another user", nil)
 		}
 	}
 	return c.mayEdit(u, data)
+}
+
+// extensionsOn tells whether users may have voice extensions.
+func (db *database) extensionsOn() bool {
+	if db.does(extensionsOverSIP) {
+		return db.enabled("VoIP_TeamCollab_SIP_Integration_Enabled")
+	}
+	return db.enabled("VoIP_TeamCollab_Enabled")
+}
+
+func (db *database) extensionTaken(extension string, by *account) bool {
+	return db.findUser(func(u *account) bool { return u != by && u.extension == extension }) != nil
 }
 
 func sameRoles(a, b []string) bool {
@@ -128,15 +141,8 @@ func (c *call) saveUser(u *account, data object) error {
 			return err
 		}
 	}
-	if data.flag("setRandomPassword") {
-		c.setRandomPassword(u)
-		c.dropAllTokens(u)
-	} else if password := strings.TrimSpace(data.str("password")); password != "" && c.may("edit-other-user-password") {
-		if err := c.checkPassword(password); err != nil {
-			return err
-		}
-		u.passwordHash = digest(password)
-		c.dropAllTokens(u)
+	if err := c.savePassword(u, data); err != nil {
+		return err
 	}
 	if err := c.setProfileTexts(u, data); err != nil {
 		return err
@@ -144,18 +150,7 @@ func (c *call) saveUser(u *account, data object) error {
 	if data.has("roles") {
 		u.roles = data.strings("roles")
 	}
-	if data.has("requirePasswordChange") {
-		u.passwordChange = new(data.flag("requirePasswordChange"))
-		if !*u.passwordChange {
-			u.passwordChangeReason = ""
-		}
-	}
-	if data.has("verified") && len(u.emails) > 0 {
-		u.emails[0].Verified = data.flag("verified")
-	}
-	if extension, sent := data["freeSwitchExtension"]; sent {
-		u.extension, _ = extension.(string)
-	}
+	saveFlags(u, data)
 	if data.flag("sendWelcomeEmail") && len(u.emails) > 0 {
 		c.mail(Mail{To: u.emails[0].Address, Kind: MailWelcome, UserID: u.id})
 	}
@@ -163,21 +158,60 @@ func (c *call) saveUser(u *account, data object) error {
 	return nil
 }
 
-// saveIdentity stores username and name; one text stands for everything that can be wrong with them.
+// savePassword stores a given or a random password, for those who may; who may not is not told.
+func (c *call) savePassword(u *account, data object) error {
+	random := data.flag("setRandomPassword")
+	if random {
+		u.passwordChange = new(true)
+	}
+	password := strings.TrimSpace(data.str("password"))
+	switch {
+	case !c.may("edit-other-user-password"):
+		return nil
+	case random:
+		c.setRandomPassword(u)
+	case password == "":
+		return nil
+	default:
+		if err := c.checkPassword(password); err != nil {
+			return err
+		}
+		u.passwordHash = digest(password)
+	}
+	c.dropAllTokens(u)
+	return nil
+}
+
+func saveFlags(u *account, data object) {
+	if data.has("requirePasswordChange") && !data.flag("setRandomPassword") {
+		u.passwordChange = new(data.flag("requirePasswordChange"))
+		if !*u.passwordChange {
+			u.passwordChangeReason = ""
+		}
+	}
+	if data.has("verified") && len(u.emails) > 0 && data.str("email") == "" {
+		u.emails[0].Verified = data.flag("verified")
+	}
+	if extension, sent := data["freeSwitchExtension"]; sent {
+		u.extension, _ = extension.(string)
+	}
+}
+
+// saveIdentity stores username and name; one text stands for everything that can be wrong with them. A null becomes the text null.
 func (c *call) saveIdentity(u *account, data object, method string) error {
 	refused := coded("error-could-not-save-identity", "Could not save user identity", fields{"method": method})
-	if username := strings.TrimSpace(data.str("username")); data.has("username") && username != u.username {
+	if username, sent := data.asText("username"); sent && username != u.username {
 		if !c.validUsername(username) || c.blockedUsername(username) ||
 			!strings.EqualFold(username, u.username) && c.usernameTaken(username) {
 			return refused
 		}
 		c.reindex(u, func() { u.username = username })
 	}
-	if name := strings.TrimSpace(data.str("name")); data.has("name") && name != u.name {
+	if name, sent := data.asText("name"); sent && name != u.name {
 		if name == "" && c.enabled("Accounts_RequireNameForSignUp") {
 			return refused
 		}
-		u.name = name
+		u.name, u.blankName = name, false
 	}
 	return nil
 }
@@ -266,12 +300,14 @@ func (c *call) updateOwn() (any, error) {
 		if err := c.checkCustomFields(values); err != nil {
 			return nil, err
 		}
-		c.setCustomFields(c.me, values)
+		if err := c.saveCustomFields(c.me, values); err != nil {
+			return nil, err
+		}
 	}
 	p := c.me.full()
-	p.ImportIDs = nil
+	p.ImportIDs, p.RolePriorities = nil, c.rolePriorities(c.me)
 	p.Services = c.me.services()
-	if c.version.atLeast(8) {
+	if c.does(calendarSettings) {
 		p.Settings = fields{"profile": fields{}, "calendar": fields{}}
 		c.decorate(&p, c.me)
 	}
@@ -301,8 +337,10 @@ func (c *call) saveOwn(data object) error {
 	if err := c.mayEdit(c.me, data); err != nil {
 		return err
 	}
-	if err := c.saveIdentity(c.me, data, "saveUserProfile"); err != nil {
-		return err
+	if truthy(data["name"]) || truthy(data["username"]) {
+		if err := c.saveIdentity(c.me, data, "saveUserProfile"); err != nil {
+			return err
+		}
 	}
 	if err := c.saveOwnStatus(data); err != nil {
 		return err
@@ -358,15 +396,18 @@ func (c *call) changePassword(password string) error {
 	switch {
 	case hash == c.me.passwordHash:
 		return coded("error-password-same-as-current", "Entered password same as current password", where)
-	case slices.Contains(c.me.history, hash):
+	case c.enabled("Accounts_Password_History_Enabled") && slices.Contains(c.me.history, hash):
 		return coded("error-password-in-history", "Entered password has been previously used", where)
 	}
 	if err := c.checkPassword(password); err != nil {
 		return err
 	}
 	c.me.history = append(c.me.history, c.me.passwordHash)
+	if surplus := len(c.me.history) - c.integer("Accounts_Password_History_Amount"); surplus > 0 {
+		c.me.history = c.me.history[surplus:]
+	}
 	c.me.passwordHash = hash
-	if c.version.atLeast(8) && c.me.passwordChange != nil && *c.me.passwordChange {
+	if c.does(endsForcedChange) && c.me.passwordChange != nil && *c.me.passwordChange {
 		c.me.passwordChange, c.me.passwordChangeReason = nil, ""
 	}
 	_, err := c.removeOtherTokens()

@@ -2,22 +2,23 @@ package rocketchattest
 
 import (
 	"encoding/json"
+	"fmt"
+	"math"
 	"slices"
 	"strings"
-	"time"
 )
 
 // chosen is the user a request names by userId, username or user, whichever comes first.
 func (c *call) chosen(o object) (*account, error) {
 	var u *account
-	if id := strings.TrimSpace(o.str("userId")); id != "" {
+	if id := o.str("userId"); strings.TrimSpace(id) != "" {
 		u = c.users[id]
 	} else {
-		name := strings.TrimSpace(o.str("username"))
-		if name == "" {
-			name = strings.TrimSpace(o.str("user"))
+		name := o.str("username")
+		if strings.TrimSpace(name) == "" {
+			name = o.str("user")
 		}
-		if name == "" {
+		if strings.TrimSpace(name) == "" {
 			return nil, coded("error-user-param-not-provided", `The required "userId" or "username" param was not provided`, nil)
 		}
 		u = c.userByName(name)
@@ -64,7 +65,7 @@ func (c *call) userInfo() (any, error) {
 
 // wantsRooms tells whether users.info is asked for rooms, which was done with fields before 7.0.
 func (c *call) wantsRooms() bool {
-	if !c.version.atLeast(7) {
+	if c.does(roomsByFields) {
 		var chosen map[string]any
 		return json.Unmarshal([]byte(c.query.str("fields")), &chosen) == nil && chosen["userRooms"] == 1.0
 	}
@@ -120,29 +121,49 @@ func (c *call) outsideForbidden() bool {
 func (c *call) listUsers() (any, error) {
 	full := c.may("view-full-other-user-info")
 	email := ""
-	if c.version.atLeast(8, 4) { // older ones ignore it
+	if c.does(listsByEmail) {
 		email = c.query.str("email")
 	}
 	if c.outsideForbidden() || email != "" && !full {
 		return nil, c.forbidden()
 	}
-	q, err := c.listQuery(userFields())
+	q, err := c.listQuery(unsafeRule())
 	if err != nil {
 		return nil, err
+	}
+	if sort, sent := c.query["sort"]; sent && len(q.sort) == 0 {
+		return nil, plain("the sort " + fmt.Sprint(sort) + " is none for the database")
 	}
 	holds := q.holds
 	if email != "" {
 		wanted := c.userByEmail(email)
 		holds = func(u *account) bool { return u == wanted }
 	}
+	var keys []sortKey
+	for _, key := range q.sort {
+		keys = append(keys, implied(key.name, key.direction)...)
+	}
+	q.sort = slices.DeleteFunc(keys, func(k sortKey) bool { return !listedKey(k.name, full) })
+	if _, sent := c.query["sort"]; sent && len(q.sort) == 0 {
+		q.sort = []sortKey{{"", 1}} // as they came
+	}
 	page := c.page(q, holds)
 	items := make([]any, 0, len(page.users))
 	for _, u := range page.users {
 		p := u.listed(full)
-		p.NameInsensitive = new(strings.ToLower(u.name))
+		p.NameInsensitive = json.RawMessage("null")
+		if name := u.shownName(); name != nil {
+			p.NameInsensitive = strings.ToLower(*name)
+		}
 		items = append(items, q.reduce(p, u))
 	}
 	return page.answer("users", items), nil
+}
+
+// listedKey tells whether users.list can sort by a field: it sorts what it shows.
+func listedKey(name string, full bool) bool {
+	return slices.Contains([]string{"_id", "username", "name", "nameInsensitive", "status", "active", "type"}, name) ||
+		full && slices.Contains([]string{"emails", "emails.address", "roles", "lastLogin"}, name)
 }
 
 // listByStatus is users.listByStatus, whose items are the same for every caller.
@@ -154,16 +175,21 @@ func (c *call) listByStatus() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if i := slices.IndexFunc(q.sort, func(k sortKey) bool { return k.name == "status" }); i >= 0 {
+		q.sort = append(q.sort, sortKey{"active", q.sort[i].direction})
+	}
 	term, roles := strings.ToLower(c.query.str("searchTerm")), c.query.strings("roles")
 	reasons := c.query.strings("inactiveReason")
+	unreasoned := slices.ContainsFunc(reasons, func(r string) bool { return r != "pending_approval" })
+	_, asksLogin := c.query["hasLoggedIn"]
 	full := c.may("view-full-other-user-info")
 	page := c.page(q, func(u *account) bool {
 		switch {
 		case c.query.has("status") && u.active != (c.query.str("status") == "active"):
-		case c.query.has("hasLoggedIn") && u.lastLogin.IsZero() == c.query.flag("hasLoggedIn"):
-		case c.query.has("type") && u.kind != c.query.str("type"):
+		case asksLogin && u.lastLogin.IsZero() == c.query.flag("hasLoggedIn"):
+		case c.query.str("type") != "" && u.kind != c.query.str("type"):
 		case len(roles) > 0 && !slices.Contains(roles, "all") && !slices.ContainsFunc(roles, func(r string) bool { return slices.Contains(u.roles, r) }):
-		case len(reasons) > 0 && !slices.Contains(reasons, u.inactiveReason):
+		case len(reasons) > 0 && !slices.Contains(reasons, u.inactiveReason) && (!unreasoned || u.inactiveReason != ""):
 		case term != "" && !u.matches(term, full):
 		default:
 			return true
@@ -174,7 +200,7 @@ func (c *call) listByStatus() (any, error) {
 	for _, u := range page.users {
 		p := u.listed(true)
 		p.Reason, p.Federated = u.reason, u.federated
-		if c.version.atLeast(7, 13) {
+		if c.does(extensions) {
 			p.Extension = u.extension
 		}
 		items = append(items, p)
@@ -198,7 +224,7 @@ func (c *call) deleteUser() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.version.atLeast(7, 13) {
+	if !c.does(tellsDeletedRooms) {
 		return nil, nil
 	}
 	return fields{"deletedRooms": removed}, nil
@@ -215,6 +241,12 @@ func (c *call) erase(u *account, confirmed bool) ([]string, error) {
 	removed, err := c.relinquish(u, confirmed)
 	if err != nil {
 		return nil, err
+	}
+	for _, id := range slices.Clone(u.rooms) { // direct messages go with either of the two
+		if r := c.rooms[id]; r.kind == direct && len(r.members) <= 2 {
+			removed = append(removed, id)
+			c.removeRoom(r)
+		}
 	}
 	c.remove(u)
 	return removed, nil
@@ -241,7 +273,7 @@ func (c *call) activate(id string, active, confirmed bool) (*account, error) {
 		return nil, plain("User not found")
 	}
 	if u.federated {
-		return nil, coded("error-user-is-federated", "User is federated", fields{"method": "setUserActiveStatus"})
+		return nil, coded("error-user-is-federated", "Cannot change federated users status", fields{"method": "setUserActiveStatus"})
 	}
 	if !active {
 		if c.lastActiveAdmin(u) {
@@ -257,28 +289,52 @@ func (c *call) activate(id string, active, confirmed bool) (*account, error) {
 	return u, nil
 }
 
+// activateFrom does what a request says about active, if anything.
+func (c *call) activateFrom(id string, o object, confirmed bool) error {
+	switch active := o["active"].(type) {
+	case bool:
+		_, err := c.activate(id, active, confirmed)
+		return err
+	case nil:
+		if _, sent := o["active"]; sent {
+			return noMatch("boolean", "null", "")
+		}
+	}
+	return nil
+}
+
 func (db *database) setActive(u *account, active bool, reason string) {
 	u.active, u.inactiveReason = active, reason
+	if !active && u.agentStatus != "" {
+		u.agentStatus = notAvailable
+	}
+	if !active && db.does(oauthEnds) {
+		db.dropOAuth(func(_ *oauthApp, user *account) bool { return user == u })
+	}
 	if active {
-		u.inactiveReason = ""
+		u.inactiveReason, u.reason = "", ""
 	}
 	db.touch(u)
 }
 
 // deactivateIdle is users.deactivateIdle.
 func (c *call) deactivateIdle() (any, error) {
-	since := c.now().Add(-time.Duration(c.body.number("daysIdle") * float64(24*time.Hour)))
+	since := c.now().AddDate(0, 0, -int(math.Ceil(c.body.number("daysIdle")))) // parts of a day count as one
 	wanted := c.body.str("role")
 	if wanted == "" {
 		wanted = "user"
 	}
 	n := 0
 	for _, u := range c.users {
-		if !u.active || u.lastLogin.IsZero() || u.lastLogin.After(since) || !slices.Contains(u.roles, wanted) {
+		last := u.lastLogin
+		if last.IsZero() {
+			last = u.createdAt
+		}
+		if !u.active || last.After(since) || !slices.Contains(u.roles, wanted) {
 			continue
 		}
 		c.setActive(u, false, "idle_too_long")
-		if c.version.atLeast(8, 4, 2) {
+		if c.does(idleLosesTokens) {
 			c.dropAllTokens(u)
 		}
 		n++
@@ -291,7 +347,7 @@ func (c *call) deleteOwnAccount() (any, error) {
 	password := strings.ToLower(c.body.str("password"))
 	where := fields{"method": "deleteUserOwnAccount"}
 	switch {
-	case password == "":
+	case !truthy(c.body["password"]):
 		return nil, plain(`Body parameter "password" is required.`)
 	case !c.enabled("Accounts_AllowDeleteOwnAccount"):
 		return nil, coded("error-not-allowed", "Not allowed", nil)

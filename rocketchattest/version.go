@@ -1,6 +1,7 @@
 package rocketchattest
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,19 +10,34 @@ import (
 // version is a server release: major, minor, patch.
 type version [3]int
 
-func parseVersion(s string) version {
+// oldest and newest are the releases whose behaviour is known.
+func oldest() version { return version{6} }
+
+func newest() version { return version{8, 8} }
+
+// parseVersion reads "8.3.0", "8.3" and "8.3.0-develop".
+func parseVersion(s string) (version, error) {
 	var v version
-	s, _, _ = strings.Cut(s, "-")
-	for i, part := range strings.SplitN(s, ".", len(v)) {
-		v[i], _ = strconv.Atoi(part)
+	number, _, _ := strings.Cut(s, "-")
+	parts := strings.Split(number, ".")
+	if len(parts) < 2 || len(parts) > len(v) {
+		return v, fmt.Errorf("version %q: want one like 8.3.0", s)
 	}
-	return v
+	for i, part := range parts {
+		n, err := strconv.ParseUint(part, 10, 16)
+		if err != nil {
+			return v, fmt.Errorf("version %q: want one like 8.3.0", s)
+		}
+		v[i] = int(n)
+	}
+	if !since(oldest()).holds(v) || v[0] > newest()[0] || v[1] > newest()[1] && v[0] == newest()[0] {
+		return v, fmt.Errorf("version %q: only %s to %s.x are known", s, oldest().minor(), newest().minor())
+	}
+	return v, nil
 }
 
 // atLeast tells whether v is the given release or a later one; parts that are left out count as zero.
-func (v version) atLeast(parts ...int) bool {
-	return slices.Compare(v[:len(parts)], parts) >= 0
-}
+func (v version) atLeast(parts ...int) bool { return slices.Compare(v[:len(parts)], parts) >= 0 }
 
 func (v version) String() string {
 	return strconv.Itoa(v[0]) + "." + strconv.Itoa(v[1]) + "." + strconv.Itoa(v[2])
@@ -30,4 +46,27 @@ func (v version) String() string {
 // minor is what the server tells strangers: 8.6 instead of 8.6.1.
 func (v version) minor() string {
 	return strconv.Itoa(v[0]) + "." + strconv.Itoa(v[1])
+}
+
+// span is a range of releases: from the first one until the second, which does not belong to it. No end means up to now.
+type span struct{ from, until version }
+
+// v is a release; parts that are left out are zero.
+func v(parts ...int) version {
+	var release version
+	copy(release[:], parts)
+	return release
+}
+
+// always is every release.
+func always() span { return since(oldest()) }
+
+func since(v version) span { return span{from: v} }
+
+func before(v version) span { return span{until: v} }
+
+func between(from, until version) span { return span{from, until} }
+
+func (s span) holds(v version) bool {
+	return v.atLeast(s.from[:]...) && (s.until == version{} || !v.atLeast(s.until[:]...))
 }

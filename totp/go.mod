@@ -4,7 +4,7 @@ go 1.26.0
 
 require (
 	github.com/pquerna/otp v1.5.0
-	github.com/rocketchat-go/rocketchat v0.1.0
+	github.com/rocketchat-go/rocketchat v0.9.0
 	github.com/stretchr/testify v1.12.1
 )
 
@@ -16,5 +16,3 @@ require (
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/time v0.16.0 // indirect
 )
-
-replace github.com/rocketchat-go/rocketchat => ../

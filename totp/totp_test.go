@@ -20,9 +20,9 @@ func TestFromSecret(t *testing.T) {
 	_, err := srv.AddUser(rocketchattest.User{Username: "bot", Password: "B0t-password!", TOTPSecret: seed})
 	require.NoError(t, err)
 	client, err := rocketchat.New(srv.URL(), rocketchat.WithTransport(srv),
-		rocketchat.WithLogin("bot", rocketchat.NewSecret("B0t-password!")), rocketchat.WithTwoFactor(totp.FromSecret(rocketchat.NewSecret(seed))))
+		rocketchat.WithLogin("bot", "B0t-password!"), rocketchat.WithTwoFactor(totp.FromSecret(rocketchat.NewSecret(seed))))
 	require.NoError(t, err)
-	_, err = client.Tokens.Generate(t.Context(), "nightly", rocketchat.TokenOptions{})
+	_, err = client.Tokens.Generate(t.Context(), "nightly", rocketchat.TokenGenerateOptions{})
 	require.NoError(t, err)
 }
 
@@ -37,7 +37,7 @@ func TestFromSecretRefuses(t *testing.T) {
 
 func ExampleFromSecret() {
 	client, err := rocketchat.New("https://chat.example.org",
-		rocketchat.WithLogin("bot", rocketchat.NewSecret("its password")),
+		rocketchat.WithLogin("bot", "its password"),
 		rocketchat.WithTwoFactor(totp.FromSecret(rocketchat.NewSecret("JBSWY3DPEHPK3PXP"))))
 	fmt.Println(client, err)
 	// Output: rocketchat.Client(chat.example.org) <nil>

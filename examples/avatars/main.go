@@ -5,8 +5,6 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -26,26 +24,23 @@ var pictures embed.FS
 func main() { cli.Main(tool()) }
 
 func tool() cli.Tool {
-	var a avatars
 	return cli.Tool{
 		Name: "avatars",
-		Summary: "avatars gives people the pictures of a folder. The file anna.weber.png is for the user\n" +
-			"anna.weber; the case does not matter. Files that are no pictures and names that nobody has are\n" +
-			"reported, and the others go ahead. Hidden files and folders are passed over.",
-		Args:        "FOLDER",
+		Summary: "Gives people the pictures of a folder. The file anna.weber.png is for the user anna.weber; the case does not matter. " +
+			"Files that are no pictures and names that nobody has are reported, and the others go ahead. Hidden files and folders are passed over.",
 		Permissions: "view-d-room, edit-other-user-avatar",
-		Examples:    []string{"", "-dry-run portraits", "-concurrency 8 portraits"},
+		Examples:    []string{"", "--dry-run portraits", "--concurrency 8 portraits"},
 		Changes:     true,
-		Flags: func(f *flag.FlagSet) {
-			f.IntVar(&a.concurrency, "concurrency", 4, "`number` of uploads at a time")
-		},
-		Run: a.run,
+		Results:     true,
+		Command:     new(avatars),
 	}
 }
 
 type avatars struct {
-	*cli.Session
-	concurrency int
+	*cli.Session `kong:"-"`
+
+	Folder      string `arg:"" optional:"" help:"The folder."`
+	Concurrency int    `default:"4" help:"Number of uploads at a time. Default: 4."`
 }
 
 // picture is a file for a user.
@@ -53,7 +48,8 @@ type picture struct {
 	file, user string
 }
 
-func (a *avatars) run(ctx context.Context, s *cli.Session) error {
+// Run implements [cli.Command].
+func (a *avatars) Run(ctx context.Context, s *cli.Session) error {
 	a.Session = s
 	folder, err := a.folder()
 	if err != nil {
@@ -65,42 +61,53 @@ func (a *avatars) run(ctx context.Context, s *cli.Session) error {
 	}
 	found, unfit, err := a.look(folder, users)
 	if err != nil {
-		return fmt.Errorf("%s: %w", strings.Join(a.Args, ""), err)
-	}
-	if unfit > 0 {
-		err = fmt.Errorf("%d files are of no use, see above", unfit)
-	}
-	if s.DryRun {
-		for _, p := range found {
-			s.Print("%s would go to %s", cli.Plain(p.file), cli.Plain(p.user))
-		}
-		s.Note("-dry-run: nothing was changed")
 		return err
 	}
-	uploads := cli.Each(ctx, s, "pictures", a.concurrency, found, func(p picture) string { return p.file },
+	outcomes, err := a.set(ctx, folder, found)
+	if s.JSON {
+		err = errors.Join(err, s.WriteJSON(append(unfit, outcomes...)))
+	}
+	if len(unfit) > 0 {
+		s.Note("%d files cannot be used", len(unfit))
+		err = errors.Join(err, cli.Reported(nil))
+	}
+	return err
+}
+
+// set sets the pictures.
+func (a *avatars) set(ctx context.Context, folder fs.FS, found []picture) ([]cli.Outcome, error) {
+	if a.DryRun {
+		outcomes := make([]cli.Outcome, len(found))
+		for i, p := range found {
+			outcomes[i] = cli.Outcome{Name: p.file, Result: "planned", Detail: "for " + p.user}
+			if !a.JSON {
+				a.Print("%s: would be set for %s", p.file, p.user)
+			}
+		}
+		a.Note("--dry-run: nothing was changed")
+		return outcomes, nil
+	}
+	return cli.Each(ctx, a.Session, "pictures", a.Concurrency, found, func(p picture) string { return p.file },
 		func(ctx context.Context, p picture) (string, error) { return a.upload(ctx, folder, p) })
-	return errors.Join(uploads, err)
 }
 
 func (a *avatars) folder() (fs.FS, error) {
 	switch {
-	case a.concurrency < 1:
-		return nil, cli.Usage("-concurrency must be at least 1")
-	case len(a.Args) > 1:
-		return nil, cli.Usage("one folder at a time, please")
-	case len(a.Args) == 1:
-		return os.DirFS(a.Args[0]), nil
+	case a.Concurrency < 1:
+		return nil, cli.Usage("--concurrency must be at least 1")
+	case a.Folder != "":
+		return os.DirFS(a.Folder), nil
 	case a.Demo == nil:
 		return nil, cli.Usage("which folder?")
 	}
-	a.Note("no folder was named: these are the samples that lie beside the program.")
+	a.Note("no folder was named: these are the samples that lie beside the program")
 	return fs.Sub(pictures, "pictures")
 }
 
 // usernames are the names of all users, by their spelling in lower case.
 func (a *avatars) usernames(ctx context.Context) (map[string]string, error) {
 	names := make(map[string]string)
-	for user, err := range a.Client.Users.All(ctx, rocketchat.ListOptions{}) {
+	for user, err := range a.Client.Users.All(ctx, rocketchat.UserListOptions{}) {
 		if err != nil {
 			return nil, err
 		}
@@ -109,12 +116,16 @@ func (a *avatars) usernames(ctx context.Context) (map[string]string, error) {
 	return names, nil
 }
 
-// look finds the pictures that are for somebody, and counts and reports the other files.
-func (a *avatars) look(folder fs.FS, users map[string]string) (found []picture, unfit int, err error) {
+// look finds the pictures that are for somebody, and reports the other files.
+func (a *avatars) look(folder fs.FS, users map[string]string) (found []picture, unfit []cli.Outcome, err error) {
 	entries, err := fs.ReadDir(folder, ".")
-	if err != nil {
-		return nil, 0, err
+	if failure, ok := errors.AsType[*fs.PathError](err); ok {
+		failure.Path = a.Folder
 	}
+	if err != nil {
+		return nil, nil, err
+	}
+	unfit = []cli.Outcome{}
 	taken := make(map[string]string)
 	for _, entry := range entries {
 		file := entry.Name()
@@ -123,19 +134,17 @@ func (a *avatars) look(folder fs.FS, users map[string]string) (found []picture, 
 		}
 		name := strings.ToLower(strings.TrimSuffix(file, path.Ext(file)))
 		user, known := users[name]
-		wrong := ""
-		if picture, err := isPicture(folder, file); err != nil {
-			wrong = "cannot be read: " + err.Error()
-		} else if !picture {
-			wrong = "is no picture"
-		} else if !known {
+		wrong := notPicture(folder, file)
+		switch {
+		case wrong != "":
+		case !known:
 			wrong = "is for nobody: there is no user of that name"
-		} else if taken[name] != "" {
+		case taken[name] != "":
 			wrong = "is a second picture for the user of " + taken[name]
 		}
 		if wrong != "" {
-			a.Note("%s %s", cli.Plain(file), cli.Plain(wrong))
-			unfit++
+			a.Note("%s: %s", path.Join(a.Folder, file), wrong)
+			unfit = append(unfit, cli.Outcome{Name: file, Result: "failed", Error: wrong})
 			continue
 		}
 		taken[name] = file
@@ -146,19 +155,30 @@ func (a *avatars) look(folder fs.FS, users map[string]string) (found []picture, 
 
 const sniffed = 512 // bytes that tell what a file is
 
-// isPicture looks at what the file holds: a name is quickly given.
-func isPicture(folder fs.FS, name string) (bool, error) {
+// notPicture says what is wrong with a file, if anything. It looks at what the file holds,
+// since a name is quickly given.
+func notPicture(folder fs.FS, name string) string {
+	info, err := fs.Stat(folder, name)
+	switch {
+	case err != nil:
+		return "cannot be read: " + err.Error()
+	case !info.Mode().IsRegular(): // a pipe could stay silent
+		return "is not a regular file"
+	}
 	file, err := folder.Open(name)
 	if err != nil {
-		return false, err
+		return "cannot be read: " + err.Error()
 	}
 	defer file.Close()
 	head := make([]byte, sniffed)
 	n, err := io.ReadFull(file, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, err
+		return "cannot be read: " + err.Error()
 	}
-	return strings.HasPrefix(http.DetectContentType(head[:n]), "image/"), nil
+	if !strings.HasPrefix(http.DetectContentType(head[:n]), "image/") {
+		return "is not a picture"
+	}
+	return ""
 }
 
 func (a *avatars) upload(ctx context.Context, folder fs.FS, p picture) (string, error) {
@@ -167,6 +187,6 @@ func (a *avatars) upload(ctx context.Context, folder fs.FS, p picture) (string, 
 		return "", err
 	}
 	defer file.Close()
-	err = a.Client.Avatars.Upload(ctx, rocketchat.AvatarUpload{User: rocketchat.ByUsername(p.user), Image: file, Filename: p.file})
-	return "is the picture of " + p.user, err
+	err = a.Client.Avatars.Upload(ctx, rocketchat.ByUsername(p.user), rocketchat.AvatarUploadOptions{Image: file, Filename: p.file})
+	return "set for " + p.user, err
 }

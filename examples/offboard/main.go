@@ -3,13 +3,10 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -22,51 +19,44 @@ import (
 func main() { cli.Main(tool()) }
 
 func tool() cli.Tool {
-	var o offboard
 	return cli.Tool{
 		Name: "offboard",
-		Summary: "offboard deactivates accounts: those that are named, or those that have been idle for long. It\n" +
-			"ends their sessions and revokes their personal access tokens. Roles, messages and rooms stay, and\n" +
-			"an administrator can activate them again.\n\n" +
-			"It never touches the account that it runs as, and administrators, bots and apps only when told.\n" +
-			"Somebody who is the last owner of a room stays active, and the rooms are named, unless -relinquish\n" +
-			"agrees that they get another owner or are deleted.",
-		Args:        "[USERNAME ...]",
+		Summary: `Deactivates accounts: those that are named, or those that have been idle for long. It ends their sessions and revokes their personal access tokens. Roles, messages and rooms stay, and an administrator can activate them again.
+
+It never touches the account that it runs as, and administrators, bots and apps only when told. Somebody who is the last owner of a room stays active, and the rooms are named, unless --relinquish agrees that they get another owner or are deleted.`,
 		Permissions: "view-d-room, view-full-other-user-info, edit-other-user-active-status, logout-other-user",
-		Examples:    []string{"-dry-run", "-dry-run -idle-days 180 -scope user", "elif.kaya frank.ito", "-file departed.txt -relinquish"},
+		Examples:    []string{"--dry-run", "--dry-run --idle-days 180 --scope user", "elif.kaya frank.ito", "--file departed.txt --relinquish"},
 		Changes:     true,
-		Flags: func(f *flag.FlagSet) {
-			f.StringVar(&o.file, "file", "", "`file` of usernames, one a line; - is standard input")
-			f.IntVar(&o.idleDays, "idle-days", 0, "choose who has logged in, but not for so many `days`")
-			f.StringVar(&o.scope, "scope", "", "with -idle-days: only who has this `role`")
-			f.BoolVar(&o.relinquish, "relinquish", false, "go on with last owners: their rooms get another one or are deleted")
-			f.BoolVar(&o.admins, "admins", false, "administrators, too")
-			f.BoolVar(&o.bots, "bots", false, "bots and apps, too")
-			f.IntVar(&o.limit, "max", 50, "do nothing if it were more `people` than this")
-		},
+		Results:     true,
 		Demo: cli.Demo{Prepare: func(server *rocketchattest.Server) {
 			server.AddRoom("partner-contracts", "frank.ito")
 			server.PersonalAccessToken("elif.kaya", "reports", false)
 		}},
-		Run: o.run,
+		Command: new(offboard),
 	}
 }
 
 type offboard struct {
-	*cli.Session
-	file       string
-	idleDays   int
-	scope      string
-	relinquish bool
-	admins     bool
-	bots       bool
-	limit      int
+	*cli.Session `kong:"-"`
+
+	Usernames  []string `arg:"" optional:"" name:"username" help:"Who is to be deactivated."`
+	File       string   `placeholder:"FILE" help:"File of usernames, one a line; - is standard input."`
+	IdleDays   int      `placeholder:"DAYS" help:"Choose who has logged in, but not for so many days."`
+	Scope      string   `placeholder:"ROLE" help:"With --idle-days: only who has this role."`
+	Relinquish bool     `help:"Go on with last owners: their rooms get another owner or are deleted."`
+	Admins     bool     `help:"Administrators, too."`
+	Bots       bool     `help:"Bots and apps, too."`
+	Max        int      `default:"50" placeholder:"PEOPLE" help:"Stop if more people than this would be affected. Default: 50."`
+
+	named []string       // in lower case, sorted
+	where map[string]int // the lines of File, by name
+	wrong int            // how many who were named are not deactivated
 }
 
-func (o *offboard) run(ctx context.Context, s *cli.Session) error {
+// Run implements [cli.Command].
+func (o *offboard) Run(ctx context.Context, s *cli.Session) error {
 	o.Session = s
-	names, err := o.names()
-	if err != nil {
+	if err := o.names(ctx); err != nil {
 		return err
 	}
 	me, err := s.Client.Me.Get(ctx)
@@ -74,7 +64,7 @@ func (o *offboard) run(ctx context.Context, s *cli.Session) error {
 		return err
 	}
 	var everybody []*rocketchat.User
-	for user, err := range s.Client.Users.All(ctx, rocketchat.ListOptions{}) {
+	for user, err := range s.Client.Users.All(ctx, rocketchat.UserListOptions{}) {
 		if err != nil {
 			return err
 		}
@@ -83,106 +73,143 @@ func (o *offboard) run(ctx context.Context, s *cli.Session) error {
 	if !slices.ContainsFunc(everybody, func(u *rocketchat.User) bool { return u.ID != me.ID && len(u.Roles) > 0 }) {
 		return errors.New("the list of users does not tell roles and log-ins: the permission view-full-other-user-info is missing")
 	}
-	chosen, wrong := o.choose(everybody, names, me.ID)
-	if len(chosen) == 0 {
-		s.Note("nobody is to be deactivated")
-		return wrong
-	}
-	o.show(chosen)
-	if len(chosen) > o.limit {
-		return errors.Join(wrong, fmt.Errorf("these are %d people, and -max allows %d: nothing was changed", len(chosen), o.limit))
-	}
-	if s.DryRun {
-		s.Note("-dry-run: nothing was changed")
-		return wrong
-	}
-	return errors.Join(wrong, cli.Each(ctx, s, "deactivating", 4, chosen, username, o.end))
+	return o.deactivate(ctx, o.choose(everybody, me.ID))
 }
 
-// names are the usernames that were given, in lower case.
-func (o *offboard) names() ([]string, error) {
-	names := o.Args
+func (o *offboard) deactivate(ctx context.Context, chosen []*rocketchat.User) error {
+	var wrong error
+	if o.wrong > 0 {
+		wrong = cli.Reported(nil)
+	}
+	outcomes := []cli.Outcome{}
+	var err error
 	switch {
-	case o.idleDays < 0:
-		return nil, cli.Usage("-idle-days must not be negative")
-	case o.idleDays > 0 && (len(names) > 0 || o.file != ""):
-		return nil, cli.Usage("either names or -idle-days, not both")
-	case o.scope != "" && o.idleDays == 0:
-		return nil, cli.Usage("-scope goes with -idle-days")
-	case o.file != "":
-		listed, err := o.readNames()
-		if err != nil {
-			return nil, err
+	case len(chosen) == 0:
+		o.Note("nobody is to be deactivated")
+	default:
+		o.show(chosen)
+		if len(chosen) > o.Max {
+			return fmt.Errorf("%d people would be deactivated, and --max allows %d: nothing was changed", len(chosen), o.Max)
 		}
-		names = append(names, listed...)
-	case len(names) == 0 && o.idleDays == 0 && o.Demo != nil:
-		o.Note("nobody was named: this is as if -idle-days 180 was given.")
-		o.idleDays = 180
+		if o.DryRun {
+			o.Note("--dry-run: nothing was changed")
+			for _, user := range chosen {
+				outcomes = append(outcomes, cli.Outcome{Name: user.Username, Result: "planned"})
+			}
+			break
+		}
+		outcomes, err = cli.Each(ctx, o.Session, "deactivating", 4, chosen, username, o.end)
 	}
-	if len(names) == 0 && o.idleDays == 0 {
-		return nil, cli.Usage("who? Give usernames, -file or -idle-days")
+	if o.JSON {
+		err = errors.Join(err, o.WriteJSON(outcomes))
 	}
-	names = slices.Clone(names)
-	for i := range names {
-		names[i] = strings.ToLower(strings.TrimPrefix(names[i], "@"))
-	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
+	return errors.Join(err, wrong)
 }
 
-func (o *offboard) readNames() (names []string, err error) {
-	input := o.Stdin
-	if o.file != "-" {
-		if input, err = os.Open(o.file); err != nil {
-			return nil, err
-		}
-		defer input.Close()
+// names reads the usernames that were given.
+func (o *offboard) names(ctx context.Context) error {
+	switch {
+	case o.IdleDays < 0:
+		return cli.Usage("--idle-days must not be negative")
+	case o.IdleDays > 0 && (len(o.Usernames) > 0 || o.File != ""):
+		return cli.Usage("either names or --idle-days, not both")
+	case o.Scope != "" && o.IdleDays == 0:
+		return cli.Usage("--scope goes with --idle-days")
+	case len(o.Usernames) == 0 && o.File == "" && o.IdleDays == 0 && o.Demo != nil:
+		o.Note("nobody was named: this is as if --idle-days 180 was given")
+		o.IdleDays = 180
+	case len(o.Usernames) == 0 && o.File == "" && o.IdleDays == 0:
+		return cli.Usage("who? Give usernames, --file or --idle-days")
 	}
-	lines := bufio.NewScanner(input)
-	for lines.Scan() {
-		if name := strings.TrimSpace(lines.Text()); name != "" && !strings.HasPrefix(name, "#") {
-			names = append(names, name)
-		}
+	for _, name := range o.Usernames {
+		o.named = append(o.named, folded(name))
 	}
-	return names, lines.Err()
+	if err := o.readNames(ctx); err != nil {
+		return err
+	}
+	slices.Sort(o.named)
+	o.named = slices.Compact(o.named)
+	return nil
 }
 
-// choose is who is to be deactivated. The error says whom it leaves out who was named.
-func (o *offboard) choose(everybody []*rocketchat.User, names []string, me string) (chosen []*rocketchat.User, wrong error) {
-	missing := slices.Clone(names)
-	before := time.Now().AddDate(0, 0, -o.idleDays)
-	left := 0
+func folded(name string) string { return strings.ToLower(strings.TrimPrefix(name, "@")) }
+
+func (o *offboard) readNames(ctx context.Context) error {
+	if o.File == "" {
+		return nil
+	}
+	name, data, err := cli.ReadInput(ctx, o.File)
+	if err != nil {
+		return err
+	}
+	o.where = make(map[string]int)
+	for i, line := range strings.Split(strings.TrimPrefix(string(data), "\uFEFF"), "\n") {
+		name := strings.TrimSpace(line)
+		if name == "" || strings.HasPrefix(name, "#") {
+			continue
+		}
+		o.where[folded(name)] = i + 1
+		o.named = append(o.named, folded(name))
+	}
+	if len(o.named) == 0 {
+		return fmt.Errorf("%s: names nobody", name)
+	}
+	return nil
+}
+
+// place says where a name is from, if that is a file.
+func (o *offboard) place(name string) string {
+	line, ok := o.where[name]
+	switch {
+	case !ok:
+		return ""
+	case o.File == "-":
+		return fmt.Sprintf("standard input:%d: ", line)
+	}
+	return fmt.Sprintf("%s:%d: ", o.File, line)
+}
+
+// choose is who is to be deactivated. It notes who was named and is not.
+func (o *offboard) choose(everybody []*rocketchat.User, me string) (chosen []*rocketchat.User) {
+	missing := slices.Clone(o.named)
 	for _, user := range everybody {
-		if len(names) > 0 {
-			name := strings.ToLower(user.Username)
-			if _, named := slices.BinarySearch(names, name); !named {
-				continue
+		name := strings.ToLower(user.Username)
+		missing = slices.DeleteFunc(missing, func(m string) bool { return m == name })
+		if !o.meant(user, name) {
+			continue
+		}
+		why := o.spared(user, me)
+		switch {
+		case !user.Active && len(o.named) > 0:
+			o.Note("%s%s: is deactivated already", o.place(name), user.Username)
+		case !user.Active:
+		case why != "":
+			o.Note("%s%s: is left alone: %s", o.place(name), user.Username, why)
+			if len(o.named) > 0 {
+				o.wrong++
 			}
-			missing = slices.DeleteFunc(missing, func(m string) bool { return m == name })
-		} else if user.LastLogin.IsZero() || user.LastLogin.After(before) || o.scope != "" && !slices.Contains(user.Roles, o.scope) {
-			continue
+		default:
+			chosen = append(chosen, user)
 		}
-		if !user.Active {
-			if len(names) > 0 {
-				o.Note("%s is deactivated already", user.Username)
-			}
-			continue
-		}
-		if why := o.spared(user, me); why != "" {
-			o.Note("%s is left alone: %s", cli.Plain(user.Username), why)
-			left++
-			continue
-		}
-		chosen = append(chosen, user)
 	}
 	slices.SortFunc(chosen, func(a, b *rocketchat.User) int { return cmp.Compare(a.Username, b.Username) })
 	for _, name := range missing {
-		o.Note("%s: there is nobody of that name", cli.Plain(name))
+		o.Note("%s%s: there is nobody of that name", o.place(name), name)
+		o.wrong++
 	}
-	if len(names) > 0 && left+len(missing) > 0 {
-		wrong = fmt.Errorf("%d of %d who were named are not deactivated, see above", left+len(missing), len(names))
+	if o.wrong > 0 {
+		o.Note("%d of %d who were named cannot be deactivated", o.wrong, len(o.named))
 	}
-	return chosen, wrong
+	return chosen
+}
+
+// meant reports whether somebody was named, or has been idle.
+func (o *offboard) meant(user *rocketchat.User, name string) bool {
+	if len(o.named) > 0 {
+		return slices.Contains(o.named, name)
+	}
+	idle := !user.LastLogin.IsZero() && user.LastLogin.Before(time.Now().AddDate(0, 0, -o.IdleDays))
+	return idle && (o.Scope == "" || slices.Contains(user.Roles, o.Scope))
 }
 
 // spared says why somebody is not deactivated, if so.
@@ -191,10 +218,10 @@ func (o *offboard) spared(user *rocketchat.User, me string) string {
 	switch {
 	case user.ID == me:
 		return "it is the account that this runs as"
-	case bot && !o.bots:
-		return "it is a bot or an app, see -bots"
-	case slices.Contains(user.Roles, "admin") && !o.admins:
-		return "it is an administrator, see -admins"
+	case bot && !o.Bots:
+		return "it is a bot or an app, see --bots"
+	case slices.Contains(user.Roles, "admin") && !o.Admins:
+		return "it is an administrator, see --admins"
 	}
 	return ""
 }
@@ -208,7 +235,11 @@ func (o *offboard) show(chosen []*rocketchat.User) {
 		}
 		rows[i] = []string{user.Username, user.Name, strings.Join(user.Roles, " "), last}
 	}
-	o.Table([]string{"to deactivate", "name", "roles", "last log-in"}, rows)
+	out := o.Stdout
+	if o.JSON { // which is for the result alone
+		out = o.Stderr
+	}
+	o.TableTo(out, []string{"to deactivate", "name", "roles", "last log-in"}, rows, "name", "roles")
 }
 
 func username(u *rocketchat.User) string { return u.Username }
@@ -216,15 +247,15 @@ func username(u *rocketchat.User) string { return u.Username }
 // end deactivates an account. After that its owner cannot log in, so what LogoutUser ends
 // stays ended; it takes push tokens along, too. Ctrl-C does not come between the two.
 func (o *offboard) end(ctx context.Context, user *rocketchat.User) (string, error) {
-	err := o.Client.Users.Deactivate(ctx, user.ID, rocketchat.DeactivateOptions{ConfirmRelinquish: o.relinquish})
+	err := o.Client.Users.Deactivate(ctx, rocketchat.ByID(user.ID), rocketchat.UserDeactivateOptions{ConfirmRelinquish: o.Relinquish})
 	if rooms, ok := errors.AsType[*rocketchat.LastOwnerError](err); ok {
-		return "", fmt.Errorf("is the last owner of rooms, see -relinquish; would get another owner: %s; would be deleted: %s",
+		return "", fmt.Errorf("is the last owner of rooms, see --relinquish; would get another owner: %s; would be deleted: %s",
 			list(rooms.ShouldChangeOwner), list(rooms.ShouldBeRemoved))
 	}
 	if err != nil {
 		return "", err
 	}
-	if err := o.Client.Sessions.LogoutUser(context.WithoutCancel(ctx), user.ID); err != nil {
+	if err := o.Client.Sessions.LogoutUser(context.WithoutCancel(ctx), rocketchat.ByID(user.ID)); err != nil {
 		return "", fmt.Errorf("is deactivated, but the sessions may not have ended: %w", err)
 	}
 	return "deactivated, sessions and tokens ended", nil
@@ -234,5 +265,5 @@ func list(rooms []string) string {
 	if len(rooms) == 0 {
 		return "none"
 	}
-	return cli.Plain(strings.Join(rooms, ", "))
+	return strings.Join(rooms, ", ")
 }

@@ -1,155 +1,391 @@
 package main
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rocketchat-go/rocketchat"
-	"github.com/rocketchat-go/rocketchat/examples/internal/cli"
 )
 
-func parse(input io.Reader, format string) ([]rocketchat.DesiredUser, error) {
-	switch format {
-	case "", "csv":
-		return parseCSV(input)
-	case "json":
-		return parseJSON(input)
-	}
-	return nil, cli.Usage("-format must be csv or json, not %q", format)
+// list is what a file asks for.
+type list struct {
+	file     string
+	users    []rocketchat.DesiredUser
+	lines    map[string]int // by username, folded
+	problems []string       // each with the file and the line
 }
 
-// column reads a cell, which is not blank, into a user.
-type column func(u *rocketchat.DesiredUser, cell string) error
-
-// columnOf is the column with the name that stands in the header.
-func columnOf(name string) (column, error) {
-	text := func(field func(*rocketchat.DesiredUser) *string) column {
-		return func(u *rocketchat.DesiredUser, cell string) error {
-			*field(u) = strings.TrimSpace(cell)
-			return nil
-		}
+// parse reads a file, and goes on after a problem as far as it can, so that all of them
+// can be mended at once.
+func parse(file, format string, data []byte) *list {
+	l := &list{file: file, lines: make(map[string]int)}
+	if format == "json" {
+		l.parseJSON(data)
+	} else {
+		l.parseCSV(data)
 	}
-	if field, custom := strings.CutPrefix(name, "field:"); custom && field != "" {
-		return func(u *rocketchat.DesiredUser, cell string) error {
+	if len(l.users) == 0 && len(l.problems) == 0 {
+		l.problems = append(l.problems, file+": lists nobody")
+	}
+	return l
+}
+
+func (l *list) problem(line int, format string, args ...any) {
+	l.problems = append(l.problems, fmt.Sprintf("%s:%d: ", l.file, line)+fmt.Sprintf(format, args...))
+}
+
+// place is where in the file a user is.
+func (l *list) place(username string) string {
+	line, ok := l.lines[fold(username)]
+	if !ok {
+		return l.file
+	}
+	return fmt.Sprintf("%s:%d", l.file, line)
+}
+
+// add adds a user.
+func (l *list) add(line int, u rocketchat.DesiredUser) {
+	switch other, listed := l.lines[fold(u.Username)]; {
+	case u.Username == "":
+		l.problem(line, "the username is empty")
+		return
+	case listed:
+		l.problem(line, "%s is listed in line %d already", u.Username, other)
+		return
+	}
+	l.lines[fold(u.Username)] = line
+	l.users = append(l.users, u)
+}
+
+// fold is a username without its case, as servers compare it: only the ASCII letters.
+func fold(username string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, username)
+}
+
+// A field is what a column of a CSV file, or a member of a JSON object, sets. It gets a
+// text, a list of texts, a bool, or an object.
+type field func(u *rocketchat.DesiredUser, value any) error
+
+// text is a field that holds a text.
+func text(set func(*rocketchat.DesiredUser, string)) field {
+	return func(u *rocketchat.DesiredUser, value any) error {
+		s, ok := value.(string)
+		if !ok {
+			return errors.New("must be a text")
+		}
+		set(u, s)
+		return nil
+	}
+}
+
+// fields are the fields by name. Those that only one of the two formats has are not here.
+func fields() map[string]field {
+	return map[string]field{
+		"username": text(func(u *rocketchat.DesiredUser, s string) { u.Username = s }),
+		"name":     text(func(u *rocketchat.DesiredUser, s string) { u.Name = s }),
+		"email":    text(func(u *rocketchat.DesiredUser, s string) { u.Email = s }),
+		"password": text(func(u *rocketchat.DesiredUser, s string) { u.Password = rocketchat.NewSecret(s) }),
+		"bio":      text(func(u *rocketchat.DesiredUser, s string) { u.Bio = &s }),
+		"nickname": text(func(u *rocketchat.DesiredUser, s string) { u.Nickname = &s }),
+		"roles":    roles,
+		"active":   active,
+	}
+}
+
+func roles(u *rocketchat.DesiredUser, value any) error {
+	u.Roles = []string{}
+	items, ok := value.([]any)
+	for _, item := range items {
+		role, isText := item.(string)
+		ok = ok && isText
+		u.Roles = append(u.Roles, role)
+	}
+	if !ok {
+		return errors.New("must be a list of texts")
+	}
+	return nil
+}
+
+func active(u *rocketchat.DesiredUser, value any) error {
+	is, ok := value.(bool)
+	if !ok {
+		return errors.New("must be true or false")
+	}
+	u.Active = &is
+	return nil
+}
+
+func custom(u *rocketchat.DesiredUser, value any) error {
+	object, ok := value.(map[string]any)
+	if !ok {
+		return errors.New("must be an object")
+	}
+	u.CustomFields = object
+	return nil
+}
+
+// column reads a cell that is not blank into a user.
+type column struct {
+	name string
+	set  func(u *rocketchat.DesiredUser, cell string) error
+}
+
+// columnOf is the column with a name of the header.
+func columnOf(name string) (column, bool) {
+	name = strings.TrimSpace(name)
+	if field, ok := strings.CutPrefix(name, "field:"); ok && field != "" {
+		return column{name, func(u *rocketchat.DesiredUser, cell string) error {
 			if u.CustomFields == nil {
 				u.CustomFields = make(map[string]any)
 			}
 			u.CustomFields[field] = strings.TrimSpace(cell)
 			return nil
-		}, nil
+		}}, true
 	}
-	switch name {
-	case "username":
-		return text(func(u *rocketchat.DesiredUser) *string { return &u.Username }), nil
-	case "name":
-		return text(func(u *rocketchat.DesiredUser) *string { return &u.Name }), nil
-	case "email":
-		return text(func(u *rocketchat.DesiredUser) *string { return &u.Email }), nil
-	case "bio":
-		return text(func(u *rocketchat.DesiredUser) *string { u.Bio = new(""); return u.Bio }), nil
-	case "nickname":
-		return text(func(u *rocketchat.DesiredUser) *string { u.Nickname = new(""); return u.Nickname }), nil
-	case "password":
-		return func(u *rocketchat.DesiredUser, cell string) error {
-			u.Password = rocketchat.NewSecret(cell)
-			return nil
-		}, nil
-	case "roles":
-		return func(u *rocketchat.DesiredUser, cell string) error {
+	name = strings.ToLower(name)
+	set, ok := fields()[name]
+	return column{name, func(u *rocketchat.DesiredUser, cell string) error {
+		switch name {
+		case "password": // blanks may be a part of it
+			return set(u, cell)
+		case "roles":
 			u.Roles = strings.Fields(cell)
 			return nil
-		}, nil
-	case "active":
-		return func(u *rocketchat.DesiredUser, cell string) (err error) {
-			u.Active, err = isYes(cell)
-			return err
-		}, nil
-	}
-	return nil, fmt.Errorf("there is no column %q", name)
+		case "active":
+			yes, err := isYes(cell)
+			if err != nil {
+				return err
+			}
+			return set(u, yes)
+		}
+		return set(u, strings.TrimSpace(cell))
+	}}, ok
 }
 
 // isYes reads a yes or no.
-func isYes(cell string) (*bool, error) {
+func isYes(cell string) (bool, error) {
 	switch strings.ToLower(strings.TrimSpace(cell)) {
 	case "yes", "true", "1", "y":
-		return new(true), nil
+		return true, nil
 	case "no", "false", "0", "n":
-		return new(false), nil
+		return false, nil
 	}
-	return nil, errors.New("active must be yes or no")
+	return false, fmt.Errorf("must be yes or no, not %q", cell)
 }
 
 const byteOrderMark = "\uFEFF" // which spreadsheets put first
 
-func parseCSV(input io.Reader) ([]rocketchat.DesiredUser, error) {
-	lines := csv.NewReader(input)
+func (l *list) parseCSV(data []byte) {
+	lines := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte(byteOrderMark))))
+	lines.FieldsPerRecord = -1 // it is checked here
 	header, err := lines.Read()
 	if errors.Is(err, io.EOF) {
-		return nil, errors.New("the file is empty")
+		l.problems = append(l.problems, l.file+": the file is empty")
+		return
 	}
 	if err != nil {
-		return nil, err
+		l.unreadable(err)
+		return
 	}
-	columns := make([]column, len(header))
-	for i, name := range header {
-		name = strings.TrimSpace(strings.TrimPrefix(name, byteOrderMark))
-		if !strings.HasPrefix(name, "field:") {
-			name = strings.ToLower(name)
-		}
-		if columns[i], err = columnOf(name); err != nil {
-			return nil, err
-		}
+	columns := l.columns(header)
+	if columns == nil {
+		return
 	}
-	var desired []rocketchat.DesiredUser
 	for {
 		cells, err := lines.Read()
 		if errors.Is(err, io.EOF) {
-			return desired, nil
+			return
 		}
-		if err != nil {
-			return nil, err
+		if err != nil { // what follows cannot be told apart
+			l.unreadable(err)
+			return
 		}
-		var u rocketchat.DesiredUser
-		for i, cell := range cells {
-			if strings.TrimSpace(cell) == "" {
-				continue
-			}
-			if err := columns[i](&u, cell); err != nil {
-				line, _ := lines.FieldPos(i)
-				return nil, fmt.Errorf("line %d: %w", line, err)
-			}
+		line, _ := lines.FieldPos(0)
+		if len(cells) != len(columns) {
+			l.problem(line, "has %d cells, but the header has %d", len(cells), len(columns))
+			continue
 		}
-		desired = append(desired, u)
+		l.row(line, columns, cells)
 	}
 }
 
-func parseJSON(input io.Reader) ([]rocketchat.DesiredUser, error) {
-	var list []struct {
-		Username string            `json:"username"`
-		Name     string            `json:"name"`
-		Email    string            `json:"email"`
-		Roles    []string          `json:"roles"`
-		Password rocketchat.Secret `json:"password"`
-		Active   *bool             `json:"active"`
-		Bio      *string           `json:"bio"`
-		Nickname *string           `json:"nickname"`
-		Fields   map[string]any    `json:"fields"`
+// unreadable is the problem of a line that is no CSV.
+func (l *list) unreadable(err error) {
+	failure, ok := errors.AsType[*csv.ParseError](err)
+	switch {
+	case !ok:
+		l.problems = append(l.problems, fmt.Sprintf("%s: %v", l.file, err))
+	case errors.Is(err, csv.ErrQuote), errors.Is(err, csv.ErrBareQuote):
+		l.problem(failure.Line, "a quotation mark is out of place, column %d", failure.Column)
+	default:
+		l.problem(failure.Line, "%v", failure.Err)
 	}
-	decoder := json.NewDecoder(input)
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&list); err != nil {
-		return nil, err
+}
+
+// columns reads the header; nil if it is wrong.
+func (l *list) columns(header []string) []column {
+	var columns []column
+	var names []string
+	before := len(l.problems)
+	for _, name := range header {
+		c, known := columnOf(name)
+		switch {
+		case !known:
+			l.problem(1, "the column %q is not known", strings.TrimSpace(name))
+		case slices.Contains(names, c.name):
+			l.problem(1, "there are two columns %q", c.name)
+		}
+		columns = append(columns, c)
+		names = append(names, c.name)
 	}
-	desired := make([]rocketchat.DesiredUser, len(list))
-	for i, u := range list {
-		desired[i] = rocketchat.DesiredUser{
-			Username: u.Username, Name: u.Name, Email: u.Email, Roles: u.Roles, Password: u.Password,
-			Active: u.Active, Bio: u.Bio, Nickname: u.Nickname, CustomFields: u.Fields,
+	if !slices.Contains(names, "username") {
+		l.problem(1, "there is no column \"username\"; the columns are %q", names)
+	}
+	if len(l.problems) > before {
+		return nil
+	}
+	return columns
+}
+
+// row reads the cells of a line.
+func (l *list) row(line int, columns []column, cells []string) {
+	var u rocketchat.DesiredUser
+	good := true
+	for i, cell := range cells {
+		if strings.TrimSpace(cell) == "" {
+			continue
+		}
+		err := columns[i].set(&u, cell)
+		if !utf8.ValidString(cell) {
+			err = errors.New("is not UTF-8, which is the encoding to save the file in")
+		}
+		if err != nil {
+			l.problem(line, "%s %v", columns[i].name, err)
+			good = false
 		}
 	}
-	return desired, nil
+	if good {
+		l.add(line, u)
+	}
+}
+
+// reader reads the JSON of a list.
+type reader struct {
+	*json.Decoder
+	data   []byte
+	offset int // up to which the lines were counted
+	before int // lines
+}
+
+func newReader(data []byte) *reader {
+	return &reader{Decoder: json.NewDecoder(bytes.NewReader(data)), data: data}
+}
+
+// line is the line of what comes next.
+func (r *reader) line() int {
+	offset := int(r.InputOffset())
+	for offset < len(r.data) && strings.IndexByte(" \t\r\n,:", r.data[offset]) >= 0 {
+		offset++
+	}
+	r.before += bytes.Count(r.data[r.offset:offset], []byte("\n"))
+	r.offset = offset
+	return 1 + r.before
+}
+
+func (l *list) parseJSON(data []byte) {
+	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
+	if len(bytes.TrimSpace(data)) == 0 {
+		l.problems = append(l.problems, l.file+": the file is empty")
+		return
+	}
+	if err := json.Unmarshal(data, new(json.RawMessage)); err != nil {
+		l.notJSON(data, err)
+		return
+	}
+	r := newReader(data)
+	line := r.line()
+	if opened, _ := r.Token(); opened != json.Delim('[') {
+		l.problem(line, "the file must hold a list, from [ to ]")
+		return
+	}
+	for r.More() {
+		l.object(r)
+	}
+}
+
+// notJSON is the problem of a file that is not one JSON value.
+func (l *list) notJSON(data []byte, err error) {
+	syntax, ok := errors.AsType[*json.SyntaxError](err)
+	if !ok {
+		l.problems = append(l.problems, l.file+": is not JSON")
+		return
+	}
+	line := 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
+	switch text := syntax.Error(); {
+	case strings.HasSuffix(text, "after top-level value"):
+		l.problem(line, "there is something after the end of the list")
+	case strings.HasPrefix(text, "unexpected end"):
+		l.problem(line, "the file ends too early")
+	default:
+		l.problem(line, "is not JSON: %s", text)
+	}
+}
+
+// object reads one user.
+func (l *list) object(r *reader) {
+	line := r.line()
+	var raw json.RawMessage
+	_ = r.Decode(&raw)
+	if raw[0] != '{' {
+		l.problem(line, "must be an object, from { to }")
+		return
+	}
+	members := newReader(raw)
+	_, _ = members.Token() // the {, which is there
+	known := fields()
+	known["fields"] = custom
+	seen := make(map[string]bool)
+	var u rocketchat.DesiredUser
+	good := true
+	for members.More() {
+		at := line + members.line() - 1
+		name, value := member(members)
+		set, ok := known[name]
+		var err error
+		switch {
+		case !ok:
+			err = errors.New("is not known")
+		case seen[name]:
+			err = errors.New("is there twice")
+		case value != nil: // null leaves as it is what is there
+			err = set(&u, value)
+		}
+		if seen[name] = true; err != nil {
+			l.problem(at, "%q %v", name, err)
+			good = false
+		}
+	}
+	if good {
+		l.add(line, u)
+	}
+}
+
+// member reads a name and its value, which are JSON.
+func member(r *reader) (name string, value any) {
+	token, _ := r.Token()
+	name, _ = token.(string)
+	_ = r.Decode(&value)
+	return name, value
 }

@@ -2,16 +2,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
-	"encoding/csv"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
-	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rocketchat-go/rocketchat"
@@ -27,86 +23,136 @@ var people []byte
 func main() { cli.Main(tool()) }
 
 func tool() cli.Tool {
-	var p provision
 	return cli.Tool{
 		Name: "provision",
-		Summary: "provision makes the accounts of a file that are missing, and updates those that differ. It\n" +
-			"prints the plan first, and deactivates nobody: offboard does that.\n\n" +
-			"A CSV file has a header with some of the columns username, name, email, roles, password, active,\n" +
-			"bio, nickname, and field:NAME for custom fields. An empty cell leaves as it is what is there.\n" +
-			"Roles are ids with blanks between them. Who is listed is made active, unless active says no. A\n" +
-			"password is for new accounts; without one they get one that nobody knows, and their people ask\n" +
-			"for another by mail. A JSON file is a list of objects with the same names, roles as a list and\n" +
-			"custom fields as an object \"fields\"; there an empty text erases.",
-		Args:        "FILE, or - for standard input",
+		Summary: `Makes the accounts of a file that are missing, and updates those that differ. It prints the plan first, and deactivates nobody: offboard does that.
+
+A CSV file has a header with the column username and some of name, email, roles, password, active, bio, nickname, and field:NAME for custom fields. An empty cell leaves as it is what is there. Roles are ids with blanks between them. Everybody who is listed is made active, unless active says no. A password is for new accounts; without one they get one that nobody knows, and their people ask for another by mail.
+
+A JSON file is a list of objects with the same names, roles as a list and custom fields as an object "fields". There an empty text erases.`,
 		Permissions: "create-user, edit-other-user-info, assign-roles, edit-other-user-active-status, view-d-room, view-full-other-user-info",
-		Examples:    []string{"", "-dry-run people.csv", "-out result.csv people.json", "-format json - <people.json"},
+		Examples:    []string{"", "--dry-run people.csv", "--out result.csv people.json", "--format json - <people.json"},
 		Changes:     true,
-		Flags: func(f *flag.FlagSet) {
-			f.StringVar(&p.format, "format", "", "`format` of the file, csv or json (default by its name, else csv)")
-			f.StringVar(&p.out, "out", "", "write what became of each account to this CSV `file`")
-			f.BoolVar(&p.verified, "verified", false, "have new addresses count as verified")
-			f.IntVar(&p.concurrency, "concurrency", 4, "`number` of calls of a kind at a time")
-		},
+		Results:     true,
 		Demo: cli.Demo{Options: []rocketchattest.Option{
 			rocketchattest.WithSetting("Accounts_CustomFields", `{"team":{"type":"text"}}`),
 		}},
-		Run: p.run,
+		Command: new(provision),
 	}
 }
 
 type provision struct {
-	*cli.Session
-	format      string
-	out         string
-	verified    bool
-	concurrency int
+	*cli.Session `kong:"-"`
+
+	File        string `arg:"" optional:"" help:"The file; - is standard input."`
+	Format      string `placeholder:"csv|json" help:"Format of the file. By default its name says it, otherwise it is csv."`
+	Out         string `placeholder:"FILE" help:"Write what became of each account to this CSV file."`
+	Verified    bool   `help:"Have new addresses count as verified. By default servers then want a mailed code for the first log-in."`
+	Concurrency int    `default:"4" help:"Number of calls of a kind at a time. Default: 4."`
+
+	list *list
 }
 
-func (p *provision) run(ctx context.Context, s *cli.Session) error {
+// Run implements [cli.Command].
+func (p *provision) Run(ctx context.Context, s *cli.Session) error {
 	p.Session = s
-	if p.concurrency < 1 {
-		return cli.Usage("-concurrency must be at least 1")
-	}
-	desired, err := p.read()
-	if err != nil {
+	if err := p.check(); err != nil {
 		return err
 	}
+	if err := p.read(ctx); err != nil {
+		return err
+	}
+	var out *cli.OutFile
+	if p.Out != "" {
+		var err error
+		if out, err = cli.Create(p.Out); err != nil {
+			return err
+		}
+		defer out.Discard()
+	}
+	report, err := p.sync(ctx)
+	if report == nil {
+		return err
+	}
+	return errors.Join(err, p.write(out, report))
+}
+
+func (p *provision) check() error {
+	switch {
+	case p.Format != "" && p.Format != "csv" && p.Format != "json":
+		return cli.Usage("--format must be csv or json, not %q", p.Format)
+	case p.Concurrency < 1:
+		return cli.Usage("--concurrency must be at least 1")
+	case p.File == "" && p.Demo == nil:
+		return cli.Usage("which file?")
+	}
+	return nil
+}
+
+// read reads the file that was named.
+func (p *provision) read(ctx context.Context) error {
+	name, data := "people.csv", people
+	if p.File == "" {
+		p.Note("no file was named: this is the sample that lies beside the program")
+	} else {
+		var err error
+		if name, data, err = cli.ReadInput(ctx, p.File); err != nil {
+			return err
+		}
+	}
+	format := p.Format
+	if format == "" && strings.HasSuffix(strings.ToLower(name), ".json") {
+		format = "json"
+	}
+	if p.list = parse(name, format, data); len(p.list.problems) > 0 {
+		for _, problem := range p.list.problems {
+			p.Note("%s", problem)
+		}
+		p.Note("%d problems in %s; nothing was changed", len(p.list.problems), name)
+		return cli.Reported(nil)
+	}
+	return nil
+}
+
+// sync makes the accounts like the list. The report of a dry run has a result for every
+// step that would be done.
+func (p *provision) sync(ctx context.Context) (*rocketchat.SyncReport, error) {
 	var shown *cli.Progress
-	var left []string
-	plan, err := s.Client.Users.PlanSync(ctx, desired, rocketchat.SyncOptions{
+	plan, err := p.Client.Users.PlanSync(ctx, p.list.users, rocketchat.SyncOptions{
 		MaxDeactivations: 1, // none stays in the plan
-		Verified:         p.verified,
-		Concurrency:      p.concurrency,
+		Verified:         p.Verified,
+		Concurrency:      p.Concurrency,
 		Progress: func(at rocketchat.SyncProgress) {
-			if at.Last.Skipped {
-				left = append(left, at.Last.Username)
-				return
-			}
 			shown.Step(at.Last.Username, outcome(at.Last), at.Last.Err)
 		},
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	keepActive(plan)
-	for line := range strings.Lines(plan.String()) {
-		s.Print("%s", cli.Plain(strings.TrimRight(line, "\n")))
+	p.show(plan)
+	if p.DryRun {
+		p.Note("--dry-run: nothing was changed")
+		report := &rocketchat.SyncReport{Refusals: plan.Refusals}
+		for _, step := range plan.Steps {
+			report.Results = append(report.Results, rocketchat.SyncResult{SyncStep: step})
+		}
+		return report, refused(plan)
 	}
-	if s.DryRun {
-		s.Note("-dry-run: nothing was changed")
-		return refused(plan)
-	}
-
-	shown = s.Progress("accounts", len(plan.Steps))
+	shown = p.Progress("accounts", len(plan.Steps))
 	report, err := plan.Run(ctx)
 	shown.Close()
-	if len(left) > 0 {
-		s.Note("not done: %s", strings.Join(left, ", "))
+	for _, result := range report.Results {
+		if result.NotBegun {
+			p.Note("%s: not begun", result.Username)
+		}
 	}
-	s.Print("%d created, %d updated, %d activated, %d not done", report.Count(rocketchat.SyncCreate),
-		report.Count(rocketchat.SyncUpdate), report.Count(rocketchat.SyncActivate), report.Failed)
-	return errors.Join(err, refused(plan), p.write(report))
+	p.Note("%d created, %d updated, %d activated, %d failed, %d not begun, %d refused", report.Count(rocketchat.SyncCreate),
+		report.Count(rocketchat.SyncUpdate), report.Count(rocketchat.SyncActivate), report.Failed, report.NotBegun, len(report.Refusals))
+	if err != nil {
+		return report, cli.Reported(err)
+	}
+	return report, refused(plan)
 }
 
 // keepActive takes the deactivations out of a plan.
@@ -120,11 +166,40 @@ func keepActive(plan *rocketchat.SyncPlan) {
 	})
 }
 
+// show prints a plan, and what it refuses by the line of the file.
+func (p *provision) show(plan *rocketchat.SyncPlan) {
+	say := p.Print
+	if p.JSON { // which is for the result alone
+		say = p.Note
+	}
+	count := make(map[rocketchat.SyncAction]int)
+	for _, step := range plan.Steps {
+		count[step.Action]++
+		say("%-10s %-20s %s", step.Action, step.Username, changes(step))
+	}
+	for _, refusal := range plan.Refusals {
+		p.Note("%s: %s: %s", p.list.place(refusal.Username), refusal.Username, refusal.Reason)
+	}
+	say("%d to create, %d to update, %d to activate, %d refused, %d unchanged",
+		count[rocketchat.SyncCreate], count[rocketchat.SyncUpdate], count[rocketchat.SyncActivate], len(plan.Refusals), plan.Unchanged)
+}
+
+func changes(step rocketchat.SyncStep) string {
+	texts := make([]string, len(step.Changes))
+	for i, change := range step.Changes {
+		texts[i] = change.String()
+		if step.Action == rocketchat.SyncCreate {
+			texts[i] = change.Field + " " + change.To
+		}
+	}
+	return strings.Join(texts, ", ")
+}
+
 func refused(plan *rocketchat.SyncPlan) error {
 	if len(plan.Refusals) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d of what the file asks for cannot be done, see above", len(plan.Refusals))
+	return cli.Reported(nil)
 }
 
 // outcome says what became of a step, in a word or two.
@@ -132,72 +207,56 @@ func outcome(r rocketchat.SyncResult) string {
 	switch {
 	case errors.Is(r.Err, rocketchat.ErrOutcomeUnknown):
 		return "unknown"
-	case r.Skipped:
+	case r.NotBegun:
 		return "not begun"
 	case r.Err != nil:
 		return "failed"
 	case r.Adopted:
 		return "was there already"
+	case !r.Done:
+		return "planned"
 	}
 	return string(r.Action) + "d"
 }
 
-// read reads the file that was named.
-func (p *provision) read() ([]rocketchat.DesiredUser, error) {
-	var input io.Reader
-	name := "people.csv"
-	switch {
-	case len(p.Args) > 1:
-		return nil, cli.Usage("one file at a time, please")
-	case len(p.Args) == 0 && p.Demo == nil:
-		return nil, cli.Usage("which file?")
-	case len(p.Args) == 0:
-		p.Note("no file was named: this is the sample that lies beside the program.")
-		input = bytes.NewReader(people)
-	case p.Args[0] == "-":
-		name, input = "standard input", p.Stdin
-	default:
-		file, err := os.Open(p.Args[0])
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		name, input = p.Args[0], file
-	}
-	format := p.format
-	if format == "" && strings.HasSuffix(name, ".json") {
-		format = "json"
-	}
-	desired, err := parse(input, format)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return desired, nil
+// entry is what became of an account.
+type entry struct {
+	Line     int    `json:"line"`
+	Username string `json:"username"`
+	Action   string `json:"action,omitempty"`
+	Result   string `json:"result"`
+	ID       string `json:"id,omitempty"`
+	Changes  string `json:"changes,omitempty"`
+	Error    string `json:"error,omitempty"`
 }
 
-// write writes the report as CSV, if that is wanted.
-func (p *provision) write(report *rocketchat.SyncReport) error {
-	if p.out == "" {
-		return nil
-	}
-	rows := [][]string{{"username", "action", "result", "id", "changes", "error"}}
+// write writes the report where that is wanted.
+func (p *provision) write(out *cli.OutFile, report *rocketchat.SyncReport) error {
+	entries := []entry{}
 	for _, r := range report.Results {
-		changes := make([]string, len(r.Changes))
-		for i, c := range r.Changes {
-			changes[i] = c.String()
-		}
-		failure := ""
+		e := entry{p.list.lines[fold(r.Username)], r.Username, string(r.Action), outcome(r), r.UserID, changes(r.SyncStep), ""}
 		if r.Err != nil {
-			failure = r.Err.Error()
+			e.Error = cli.Explain(r.Err)
 		}
-		rows = append(rows, []string{r.Username, string(r.Action), outcome(r), r.UserID, strings.Join(changes, ", "), failure})
+		entries = append(entries, e)
 	}
 	for _, r := range report.Refusals {
-		rows = append(rows, []string{r.Username, "", "refused", "", "", r.Reason})
+		entries = append(entries, entry{Line: p.list.lines[fold(r.Username)], Username: r.Username, Result: "refused", Error: r.Reason})
 	}
-	var text bytes.Buffer
-	if err := csv.NewWriter(&text).WriteAll(rows); err != nil {
-		return err
+	if p.JSON {
+		if err := p.WriteJSON(entries); err != nil {
+			return err
+		}
 	}
-	return os.WriteFile(p.out, text.Bytes(), 0o600) // who they are is nobody else's business
+	if out == nil {
+		return nil
+	}
+	rows := [][]string{{"line", "username", "action", "result", "id", "changes", "error"}}
+	for _, e := range entries {
+		rows = append(rows, []string{strconv.Itoa(e.Line), e.Username, e.Action, e.Result, e.ID, e.Changes, e.Error})
+	}
+	if err := cli.WriteCSV(out, rows); err != nil {
+		return fmt.Errorf("%s: %w", p.Out, err)
+	}
+	return out.Keep()
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // meter adds up what a client met on its way. Its method see is for
-// [rocketchat.WithHook].
+// [rocketchat.Trace].
 type meter struct {
 	mu      sync.Mutex
 	waited  time.Duration

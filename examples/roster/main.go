@@ -3,10 +3,7 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
-	"flag"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,35 +16,25 @@ import (
 func main() { cli.Main(tool()) }
 
 func tool() cli.Tool {
-	var r roster
 	return cli.Tool{
-		Name: "roster",
-		Summary: "roster prints the accounts of a server: all of them, or those that fit every filter that is\n" +
-			"given. It changes nothing.",
+		Name:        "roster",
+		Summary:     "Prints the accounts of a server: all of them, or those that fit every filter that is given. It changes nothing.",
 		Permissions: "view-d-room; view-full-other-user-info for addresses, roles and log-ins",
-		Examples:    []string{"", "-never-logged-in -active", "-format csv -idle-days 90 -role user >idle.csv", "-format json -domain example.com"},
-		Flags: func(f *flag.FlagSet) {
-			f.StringVar(&r.format, "format", "table", "`format` of the output: table, csv or json")
-			f.StringVar(&r.role, "role", "", "who has this `role`")
-			f.BoolVar(&r.active, "active", false, "who can log in")
-			f.BoolVar(&r.inactive, "inactive", false, "who is deactivated")
-			f.BoolVar(&r.never, "never-logged-in", false, "who has never logged in")
-			f.IntVar(&r.idleDays, "idle-days", 0, "who has logged in, but not for so many `days`")
-			f.StringVar(&r.search, "search", "", "who has this `text` in the username, name or address, in any case")
-			f.StringVar(&r.domain, "domain", "", "who has an address of this `domain`")
-		},
-		Run: r.run,
+		Examples:    []string{"", "--never-logged-in --active", "--format csv --idle-days 90 --role user >idle.csv", "--json --domain example.com"},
+		Results:     true,
+		Command:     new(roster),
 	}
 }
 
 type roster struct {
-	format           string
-	role             string
-	active, inactive bool
-	never            bool
-	idleDays         int
-	search           string
-	domain           string
+	Format   string `default:"table" placeholder:"table|csv|json" help:"Format of the output: table, csv or json. Default: table."`
+	Role     string `placeholder:"ROLE" help:"Only who has this role."`
+	Active   bool   `help:"Only who can log in."`
+	Inactive bool   `help:"Only who is deactivated."`
+	Never    bool   `name:"never-logged-in" help:"Only who has never logged in."`
+	IdleDays int    `placeholder:"DAYS" help:"Only who has logged in, but not for so many days."`
+	Search   string `placeholder:"TEXT" help:"Only who has this text in the username, name or address, in any case."`
+	Domain   string `placeholder:"DOMAIN" help:"Only who has an address of this domain."`
 }
 
 // entry is what roster tells of an account.
@@ -63,7 +50,11 @@ type entry struct {
 	ID        string     `json:"id"`
 }
 
-func (r *roster) run(ctx context.Context, s *cli.Session) error {
+// Run implements [cli.Command].
+func (r *roster) Run(ctx context.Context, s *cli.Session) error {
+	if s.JSON {
+		r.Format = "json"
+	}
 	if err := r.check(); err != nil {
 		return err
 	}
@@ -73,7 +64,7 @@ func (r *roster) run(ctx context.Context, s *cli.Session) error {
 	}
 	entries := []entry{}
 	private := false // whether the caller sees the roles of others
-	for user, err := range s.Client.Users.All(ctx, rocketchat.ListOptions{}) {
+	for user, err := range s.Client.Users.All(ctx, rocketchat.UserListOptions{}) {
 		if err != nil {
 			return err
 		}
@@ -83,7 +74,7 @@ func (r *roster) run(ctx context.Context, s *cli.Session) error {
 		}
 	}
 	if !private {
-		if r.role != "" || r.never || r.idleDays > 0 || r.domain != "" {
+		if r.Role != "" || r.Never || r.IdleDays > 0 || r.Domain != "" {
 			return errors.New("addresses, roles and log-ins are not known: the permission view-full-other-user-info is missing")
 		}
 		s.Note("the permission view-full-other-user-info is missing: no addresses, roles and log-ins are known")
@@ -94,14 +85,14 @@ func (r *roster) run(ctx context.Context, s *cli.Session) error {
 
 func (r *roster) check() error {
 	switch {
-	case r.format != "table" && r.format != "csv" && r.format != "json":
-		return cli.Usage("-format must be table, csv or json, not %q", r.format)
-	case r.active && r.inactive:
-		return cli.Usage("-active and -inactive: nobody is both")
-	case r.never && r.idleDays != 0:
-		return cli.Usage("-never-logged-in and -idle-days: nobody is both")
-	case r.idleDays < 0:
-		return cli.Usage("-idle-days must not be negative")
+	case r.Format != "table" && r.Format != "csv" && r.Format != "json":
+		return cli.Usage("--format must be table, csv or json, not %q", r.Format)
+	case r.Active && r.Inactive:
+		return cli.Usage("--active and --inactive: nobody is both")
+	case r.Never && r.IdleDays != 0:
+		return cli.Usage("--never-logged-in and --idle-days: nobody is both")
+	case r.IdleDays < 0:
+		return cli.Usage("--idle-days must not be negative")
 	}
 	return nil
 }
@@ -109,21 +100,21 @@ func (r *roster) check() error {
 // fits reports whether a user is wanted.
 func (r *roster) fits(u *rocketchat.User) bool {
 	switch {
-	case r.role != "" && !slices.Contains(u.Roles, r.role),
-		r.active && !u.Active,
-		r.inactive && u.Active,
-		r.never && !u.LastLogin.IsZero(),
-		r.idleDays > 0 && (u.LastLogin.IsZero() || u.LastLogin.After(time.Now().AddDate(0, 0, -r.idleDays))):
+	case r.Role != "" && !slices.Contains(u.Roles, r.Role),
+		r.Active && !u.Active,
+		r.Inactive && u.Active,
+		r.Never && !u.LastLogin.IsZero(),
+		r.IdleDays > 0 && (u.LastLogin.IsZero() || u.LastLogin.After(time.Now().AddDate(0, 0, -r.IdleDays))):
 		return false
 	}
 	texts := []string{u.Username, u.Name}
-	inDomain := r.domain == ""
+	inDomain := r.Domain == ""
 	for _, email := range u.Emails {
 		texts = append(texts, email.Address)
 		_, domain, _ := strings.Cut(email.Address, "@")
-		inDomain = inDomain || strings.EqualFold(domain, strings.TrimPrefix(r.domain, "@"))
+		inDomain = inDomain || strings.EqualFold(domain, strings.TrimPrefix(r.Domain, "@"))
 	}
-	holds := func(text string) bool { return strings.Contains(strings.ToLower(text), strings.ToLower(r.search)) }
+	holds := func(text string) bool { return strings.Contains(strings.ToLower(text), strings.ToLower(r.Search)) }
 	return inDomain && slices.ContainsFunc(texts, holds)
 }
 
@@ -149,23 +140,22 @@ func (e entry) cells(form string) []string {
 }
 
 func (r *roster) print(s *cli.Session, entries []entry) error {
+	if r.Format == "json" {
+		return s.WriteJSON(entries)
+	}
 	header := []string{"username", "name", "email", "roles", "active", "type", "status", "last_login", "id"}
 	rows := make([][]string, len(entries))
-	switch r.format {
-	case "json":
-		out := json.NewEncoder(s.Stdout)
-		out.SetIndent("", "  ")
-		return out.Encode(entries)
-	case "csv":
-		for i, e := range entries {
-			rows[i] = e.cells(time.RFC3339)
-		}
-		return csv.NewWriter(s.Stdout).WriteAll(append([][]string{header}, rows...))
+	form := time.DateOnly
+	if r.Format == "csv" {
+		form = time.RFC3339
 	}
 	for i, e := range entries {
-		rows[i] = e.cells(time.DateOnly)
+		rows[i] = e.cells(form)
 	}
-	s.Table(header, rows)
+	if r.Format == "csv" {
+		return cli.WriteCSV(s.Stdout, append([][]string{header}, rows...))
+	}
+	s.Table(header, rows, "id", "status", "type", "roles", "active", "last_login", "name")
 	s.Note("%d accounts", len(entries))
 	return nil
 }

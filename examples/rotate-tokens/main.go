@@ -3,7 +3,7 @@ package main
 
 import (
 	"context"
-	"flag"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,26 +20,16 @@ import (
 func main() { cli.Main(tool()) }
 
 func tool() cli.Tool {
-	var (
-		r      rotation
-		behind time.Duration // of the embedded server's clock
-	)
+	var behind time.Duration // of the embedded server's clock
 	return cli.Tool{
 		Name: "rotate-tokens",
-		Summary: "rotate-tokens replaces personal access tokens of the account that it runs as: those that are\n" +
-			"named, or those that are older than -older-than. Each gets a successor, which is tried before\n" +
-			"the old one is revoked: \"backup\" is followed by \"backup #2\". The new token goes to a file that\n" +
-			"only you can read, backup.token for all tokens of that line, or with -print to standard output.\n\n" +
-			"The token that it runs with (ROCKETCHAT_TOKEN) comes last.",
-		Args:        "[NAME ...]",
+		Summary: `Replaces personal access tokens of the account that it runs as: those that are named, or those that are older than --older-than. Each gets a successor, which is tried before the old one is revoked: "backup" is followed by "backup #2". The new token goes to a file that only you can read, backup.token for all tokens of that line, or with --print to standard output.
+
+The token that it runs with (ROCKETCHAT_TOKEN) comes last.`,
 		Permissions: "create-personal-access-tokens",
-		Examples:    []string{"-dry-run", "-older-than 30 -dir /etc/backup", "-print \"monitoring #2\""},
+		Examples:    []string{"--dry-run", "--older-than 30 --dir /etc/backup", `--print "monitoring #2"`},
 		Changes:     true,
-		Flags: func(f *flag.FlagSet) {
-			f.IntVar(&r.olderThan, "older-than", 90, "replace the tokens that are older than so many `days`, when none is named")
-			f.StringVar(&r.dir, "dir", "", "`folder` for the files; it is made if it is missing (default the current one)")
-			f.BoolVar(&r.print, "print", false, "write the new tokens to standard output, and to no file")
-		},
+		Results:     true,
 		Demo: cli.Demo{
 			Options: []rocketchattest.Option{rocketchattest.WithClock(func() time.Time { return time.Now().Add(-behind) })},
 			Prepare: func(server *rocketchattest.Server) {
@@ -50,24 +40,41 @@ func tool() cli.Tool {
 				behind = 0
 			},
 		},
-		Run: r.run,
+		Command: new(rotation),
 	}
 }
 
 type rotation struct {
-	*cli.Session
-	olderThan int
-	dir       string
-	print     bool
+	*cli.Session `kong:"-"`
+
+	Names     []string `arg:"" optional:"" name:"name" help:"The tokens to replace."`
+	OlderThan int      `default:"90" placeholder:"DAYS" help:"If none is named, replace the tokens that are older than so many days. Default: 90."`
+	Dir       string   `placeholder:"FOLDER" help:"Folder for the files; it is made if it is missing. Default: the current one."`
+	Show      bool     `name:"print" help:"Write the new tokens to standard output, and to no file."`
+
+	results []result
 }
 
-func (r *rotation) run(ctx context.Context, s *cli.Session) error {
+// result is what became of a token.
+type result struct {
+	Name   string `json:"name"`
+	Result string `json:"result"`
+	Next   string `json:"next,omitempty"` // the name of the new one
+	File   string `json:"file,omitempty"`
+	Error  string `json:"error,omitempty"`
+}
+
+// Run implements [cli.Command].
+func (r *rotation) Run(ctx context.Context, s *cli.Session) error {
 	r.Session = s
+	r.results = []result{}
 	switch {
-	case r.olderThan < 0:
-		return cli.Usage("-older-than must not be negative")
-	case r.print && r.dir != "":
-		return cli.Usage("either -print or -dir, not both")
+	case r.OlderThan < 0:
+		return cli.Usage("--older-than must not be negative")
+	case r.Show && r.Dir != "":
+		return cli.Usage("either --print or --dir, not both")
+	case r.Show && s.JSON: // a token is written before the old one is revoked, JSON in the end
+		return cli.Usage("either --print or --json, not both")
 	}
 	tokens, err := s.Client.Tokens.List(ctx)
 	if err != nil {
@@ -78,36 +85,54 @@ func (r *rotation) run(ctx context.Context, s *cli.Session) error {
 		return err
 	}
 	if len(chosen) == 0 {
-		s.Note("no token is older than %d days", r.olderThan)
-		return nil
-	}
-	if err := r.show(chosen); err != nil {
+		s.Note("no token is older than %d days", r.OlderThan)
+	} else if err := r.show(chosen); err != nil {
 		return err
 	}
-	if s.DryRun {
-		s.Note("-dry-run: nothing was changed")
+	err = r.rotateAll(ctx, chosen)
+	if s.JSON {
+		err = errors.Join(err, s.WriteJSON(r.results))
+	}
+	return err
+}
+
+func (r *rotation) rotateAll(ctx context.Context, chosen []rocketchat.PersonalAccessToken) error {
+	if len(chosen) == 0 {
 		return nil
 	}
-	if s.Demo != nil && r.dir == "" && !r.print {
-		if r.dir, err = os.MkdirTemp("", "tokens"); err != nil {
+	if r.DryRun {
+		r.Note("--dry-run: nothing was changed")
+		for _, token := range chosen {
+			r.results = append(r.results, result{Name: token.Name, Result: "planned"})
+		}
+		return nil
+	}
+	if r.Demo != nil && r.Dir == "" && !r.Show {
+		dir, err := os.MkdirTemp("", "tokens")
+		if err != nil {
 			return err
 		}
-		s.Note("the files go to a folder that is removed at the end, since the server is gone then, too.")
-		defer os.RemoveAll(r.dir)
+		r.Note("the files go to a folder that is removed at the end, since the server is gone then, too")
+		defer os.RemoveAll(dir)
+		r.Dir = dir
 	}
 	name := func(t rocketchat.PersonalAccessToken) string { return t.Name }
-	return cli.Each(ctx, s, "rotating", 1, chosen, name, r.rotate)
+	outcomes, err := cli.Each(ctx, r.Session, "rotating", 1, chosen, name, r.rotate)
+	for _, o := range outcomes[len(r.results):] { // which were not begun
+		r.results = append(r.results, result{Name: o.Name, Result: o.Result})
+	}
+	return err
 }
 
 // choose is which tokens to rotate, in order.
 func (r *rotation) choose(tokens []rocketchat.PersonalAccessToken) ([]rocketchat.PersonalAccessToken, error) {
 	var chosen []rocketchat.PersonalAccessToken
-	missing := slices.Clone(r.Args)
-	before := time.Now().AddDate(0, 0, -r.olderThan)
+	missing := slices.Clone(r.Names)
+	before := time.Now().AddDate(0, 0, -r.OlderThan)
 	for _, token := range tokens {
-		named := slices.Contains(r.Args, token.Name)
+		named := slices.Contains(r.Names, token.Name)
 		missing = slices.DeleteFunc(missing, func(name string) bool { return name == token.Name })
-		if named || len(r.Args) == 0 && token.CreatedAt.Before(before) {
+		if named || len(r.Names) == 0 && token.CreatedAt.Before(before) {
 			chosen = append(chosen, token)
 		}
 	}
@@ -126,7 +151,7 @@ func (r *rotation) choose(tokens []rocketchat.PersonalAccessToken) ([]rocketchat
 // own reports whether the program may be running with the token: servers tell no more
 // than its end.
 func (r *rotation) own(t rocketchat.PersonalAccessToken) bool {
-	return t.LastTokenPart != "" && strings.HasSuffix(r.Token.Reveal(), t.LastTokenPart)
+	return t.LastTokenPart != "" && strings.HasSuffix(os.Getenv("ROCKETCHAT_TOKEN"), t.LastTokenPart)
 }
 
 // show prints which tokens are rotated, and refuses those that would go to one file.
@@ -135,21 +160,21 @@ func (r *rotation) show(chosen []rocketchat.PersonalAccessToken) error {
 	files := make(map[string]string)
 	for i, token := range chosen {
 		file := fileOf(token.Name)
-		if other, twice := files[file]; twice && !r.print {
-			return fmt.Errorf("%q and %q would both go to %s: name one of them, or use -print", other, token.Name, file)
+		if other, twice := files[file]; twice && !r.Show {
+			return fmt.Errorf("%q and %q would both go to %s: name one of them, or use --print", other, token.Name, file)
 		}
 		files[file] = token.Name
-		if r.print {
+		if r.Show {
 			file = "standard output"
 		}
 		age := fmt.Sprintf("%d days", int(time.Since(token.CreatedAt.Time).Hours()/24))
 		rows[i] = []string{token.Name, "…" + token.LastTokenPart, age, file}
 	}
 	out := r.Stdout
-	if r.print { // which is for the tokens alone
+	if r.Show || r.JSON { // which is for the tokens alone
 		out = r.Stderr
 	}
-	cli.Table(out, []string{"to rotate", "ends in", "age", "goes to"}, rows)
+	r.TableTo(out, []string{"to rotate", "ends in", "age", "goes to"}, rows, "ends in", "age")
 	return nil
 }
 
@@ -163,28 +188,59 @@ func fileOf(token string) string {
 	return unfit.ReplaceAllString(numbered.ReplaceAllString(token, ""), "_") + ".token"
 }
 
-// rotate replaces one token. The new one is noted before the old one is revoked.
+// rotate replaces one token, and notes what became of it.
 func (r *rotation) rotate(ctx context.Context, old rocketchat.PersonalAccessToken) (string, error) {
-	note, where := r.printed, "standard output"
-	if !r.print {
-		file, err := newFile(filepath.Join(r.dir, fileOf(old.Name)))
+	noted := result{Name: old.Name, Result: "done"}
+	detail, err := r.replace(ctx, old, &noted)
+	if err != nil {
+		noted.Result, noted.Error = "failed", cli.Explain(err)
+	}
+	r.results = append(r.results, noted)
+	return detail, err
+}
+
+// replace replaces one token. The new one is noted before the old one is revoked.
+func (r *rotation) replace(ctx context.Context, old rocketchat.PersonalAccessToken, noted *result) (string, error) {
+	keep, where := r.printed, "standard output"
+	if !r.Show {
+		file, err := newFile(filepath.Join(r.Dir, fileOf(old.Name)))
 		if err != nil {
 			return "", fmt.Errorf("not begun: %w", err)
 		}
-		defer file.discard()
-		note, where = file.keep, file.path
+		defer file.Discard()
+		where = filepath.Join(r.Dir, fileOf(old.Name))
+		keep = func(token *rocketchat.RotatedToken) error { return kept(file, token) }
 	}
-	fresh, err := r.Client.Tokens.Rotate(ctx, old.Name, rocketchat.RotateOptions{Keep: note})
+	fresh, err := r.Client.Tokens.Rotate(ctx, old.Name, rocketchat.TokenRotateOptions{Keep: keep})
 	if fresh == nil {
 		return "", err
 	}
+	noted.Next, noted.File = fresh.Name, where
 	if err != nil {
 		err = fmt.Errorf("the new token %q is good and noted, but the old one is still valid: %w", fresh.Name, err)
 	}
 	return fmt.Sprintf("%q took its place, in %s", fresh.Name, where), err
 }
 
+// newFile opens the file for a token before the token is made.
+func newFile(path string) (*cli.OutFile, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	return cli.Create(path)
+}
+
+// kept writes a token to its file.
+func kept(file *cli.OutFile, token *rocketchat.RotatedToken) error {
+	_, err := file.WriteString(token.Token.Reveal() + "\n")
+	if err = errors.Join(err, file.Keep()); err != nil {
+		return fmt.Errorf("the new token could not be written: %w", err)
+	}
+	return nil
+}
+
+// printed writes a token to standard output.
 func (r *rotation) printed(token *rocketchat.RotatedToken) error {
-	_, err := fmt.Fprintf(r.Stdout, "%s\t%s\n", token.Name, token.Token.Reveal())
+	_, err := fmt.Fprintf(r.Stdout, "%s\t%s\n", cli.Plain(token.Name), token.Token.Reveal())
 	return err
 }

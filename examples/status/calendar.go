@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -24,43 +23,51 @@ type entry struct {
 
 // calendar holds the entries around a moment, in order.
 type calendar struct {
+	name    string // of the file
 	entries []entry
-	// doubts are about events that may not be as they were meant.
+	// doubts are about lines and events that may not be as they were meant.
 	doubts []string
 }
 
+// What is read of a calendar is bounded: anybody can send an invitation.
 const (
-	horizon    = 31 * 24 * time.Hour // how far to look back and ahead
-	maxMessage = 120                 // characters, which servers cut at
+	horizon     = 31 * 24 * time.Hour // how far to look back and ahead
+	maxMessage  = 120                 // characters, which servers cut at
+	maxEntries  = 10_000              // in the time around now
+	maxSteps    = 100_000             // from the first occurrence of an event to those around now
+	maxTimes    = 48                  // a day, for one event
+	maxInterval = 10_000
+	patience    = 5 * time.Second // for the events of one file
 )
 
 // readCalendar reads the calendars of an .ics file, recurring events with all their
-// occurrences around now. Times without a zone are in that of now.
-func readCalendar(input io.Reader, now time.Time) (*calendar, error) {
-	var events []ical.Event
-	for decoder := ical.NewDecoder(input); ; {
-		part, err := decoder.Decode()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		events = append(events, part.Events()...)
+// occurrences around now. Times without a zone are in that of now. What cannot be
+// understood is left out, with a doubt that names its line.
+func readCalendar(name string, data []byte, now time.Time) (*calendar, error) {
+	c := &calendar{name: name}
+	lines, err := c.scan(data)
+	if err != nil {
+		return nil, err
 	}
-	c := new(calendar)
+	events, err := decode(lines)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	moved := make(map[string][]time.Time) // by event: the occurrences that have an event of their own
 	for _, event := range events {
 		if prop := event.Props.Get(ical.PropRecurrenceID); prop != nil {
-			if at, err := c.moment(*prop, prop.Value, now.Location()); err == nil {
+			if at, err := c.moment(event, *prop, prop.Value, now.Location()); err == nil {
 				moved[uid(event)] = append(moved[uid(event)], at)
 			}
 		}
 	}
-	for _, event := range events {
-		if err := c.add(event, moved[uid(event)], now); err != nil {
-			c.doubts = append(c.doubts, fmt.Sprintf("%q is left out: %v", text(event, ical.PropSummary), err))
+	for deadline := time.Now().Add(patience); len(events) > 0 && time.Now().Before(deadline); events = events[1:] {
+		if err := c.add(events[0], moved[uid(events[0])], now); err != nil {
+			c.doubts = append(c.doubts, fmt.Sprintf("%s: %q is left out: %v", c.place(events[0]), text(events[0], ical.PropSummary), err))
 		}
+	}
+	if len(events) > 0 {
+		c.doubts = append(c.doubts, fmt.Sprintf("%s: this event and the %d after it are left out: they take too long to compute", c.place(events[0]), len(events)-1))
 	}
 	slices.SortStableFunc(c.entries, func(a, b entry) int { return a.start.Compare(b.start) })
 	slices.Sort(c.doubts)
@@ -79,10 +86,13 @@ func (c *calendar) add(event ical.Event, moved []time.Time, now time.Time) error
 	}
 	begins := []time.Time{start}
 	if event.Props.Get(ical.PropRecurrenceID) == nil {
-		if begins, err = c.occurrences(event, start, now); err != nil {
+		if begins, err = c.occurrences(event, start, now.Add(-horizon-length), now.Add(horizon)); err != nil {
 			return err
 		}
 		begins = slices.DeleteFunc(begins, func(t time.Time) bool { return slices.ContainsFunc(moved, t.Equal) })
+	}
+	if len(c.entries)+len(begins) > maxEntries {
+		return errors.New("there is too much around now")
 	}
 	for _, begin := range begins {
 		c.entries = append(c.entries, entry{start: begin, end: begin.Add(length), status: statusOf(event), message: messageOf(event)})
@@ -96,23 +106,32 @@ func (c *calendar) times(event ical.Event, here *time.Location) (start time.Time
 	if first == nil {
 		return start, 0, errors.New("it has no start")
 	}
-	if start, err = c.moment(*first, first.Value, here); err != nil {
+	if start, err = c.moment(event, *first, first.Value, here); err != nil {
 		return start, 0, err
 	}
 	switch last, lasts := event.Props.Get(ical.PropDateTimeEnd), event.Props.Get(ical.PropDuration); {
 	case last != nil:
-		end, err := c.moment(*last, last.Value, here)
-		return start, end.Sub(start), err
+		var end time.Time
+		end, err = c.moment(event, *last, last.Value, here)
+		length = end.Sub(start)
 	case lasts != nil:
 		length, err = lasts.Duration()
 	case len(first.Value) == len("20060102"): // a whole day
 		length = 24 * time.Hour
 	}
+	if err == nil && length < 0 {
+		err = errors.New("it ends before it begins")
+	}
 	return start, length, err
 }
 
-// occurrences are the starts of an event around now.
-func (c *calendar) occurrences(event ical.Event, start, now time.Time) ([]time.Time, error) {
+// occurrences are the starts of an event in a span of time.
+func (c *calendar) occurrences(event ical.Event, start, from, to time.Time) (begins []time.Time, err error) {
+	defer func() {
+		if recover() != nil { // the rule is from anybody, and the library for rules trusts it
+			begins, err = nil, errors.New("its rule cannot be understood")
+		}
+	}()
 	var set rrule.Set
 	rule, err := event.Props.RecurrenceRule()
 	if err != nil {
@@ -120,41 +139,103 @@ func (c *calendar) occurrences(event ical.Event, start, now time.Time) ([]time.T
 	}
 	if rule != nil {
 		rule.Dtstart = start
+		if err := checkRule(rule); err != nil {
+			return nil, err
+		}
+		if sparse(rule) {
+			skip(rule, from)
+		}
 		repeated, err := rrule.NewRRule(*rule)
 		if err != nil {
 			return nil, err
 		}
 		set.RRule(repeated)
+		set.DTStart(rule.Dtstart)
 	}
-	set.DTStart(start)
+	if err := c.dates(event, &set, start.Location()); err != nil {
+		return nil, err
+	}
+	if rule == nil {
+		set.RDate(start)
+	}
+	next := set.Iterator()
+	for range maxSteps {
+		begin, more := next()
+		if !more || begin.After(to) {
+			return begins, nil
+		}
+		if !begin.Before(from) {
+			begins = append(begins, begin)
+		}
+	}
+	return nil, errTooOften
+}
+
+var errTooOften = errors.New("it repeats too often")
+
+// checkRule rejects a rule that would take long to follow.
+func checkRule(rule *rrule.ROption) error {
+	times := max(len(rule.Byhour), 1) * max(len(rule.Byminute), 1) * max(len(rule.Bysecond), 1)
+	switch {
+	case rule.Interval > maxInterval || rule.Interval < 0:
+		return fmt.Errorf("it repeats with an interval of %d", rule.Interval)
+	case rule.Freq == rrule.SECONDLY, times > maxTimes:
+		return errTooOften
+	case rule.Freq > rrule.DAILY && !sparse(rule):
+		return errors.New("it repeats within a day, and only on conditions")
+	}
+	return nil
+}
+
+// sparse reports whether a rule repeats within a day, without any condition.
+func sparse(rule *rrule.ROption) bool {
+	conditions := len(rule.Bysetpos) + len(rule.Bymonth) + len(rule.Bymonthday) + len(rule.Byyearday) + len(rule.Byweekno) +
+		len(rule.Byweekday) + len(rule.Byhour) + len(rule.Byminute) + len(rule.Bysecond) + len(rule.Byeaster)
+	return rule.Freq > rrule.DAILY && conditions == 0
+}
+
+// skip moves the beginning of a sparse rule to the last occurrence before a moment.
+func skip(rule *rrule.ROption, to time.Time) {
+	step := time.Hour * time.Duration(max(rule.Interval, 1))
+	if rule.Freq == rrule.MINUTELY {
+		step = time.Minute * time.Duration(max(rule.Interval, 1))
+	}
+	if gap := to.Sub(rule.Dtstart); gap > 0 && rule.Count == 0 {
+		rule.Dtstart = rule.Dtstart.Add(gap.Truncate(step))
+	}
+}
+
+// dates adds the dates that an event has besides its rule, and takes out its exceptions.
+func (c *calendar) dates(event ical.Event, set *rrule.Set, here *time.Location) error {
 	for name, add := range map[string]func(time.Time){ical.PropExceptionDates: set.ExDate, ical.PropRecurrenceDates: set.RDate} {
 		for _, prop := range event.Props.Values(name) {
 			for part := range strings.SplitSeq(prop.Value, ",") {
-				at, err := c.moment(prop, part, now.Location())
+				at, err := c.moment(event, prop, part, here)
 				if err != nil {
-					return nil, err
+					return err
 				}
 				add(at)
 			}
 		}
 	}
-	if rule == nil {
-		set.RDate(start)
-	}
-	return set.Between(now.Add(-horizon), now.Add(horizon), true), nil
+	return nil
 }
 
 // moment reads a date or a time. A zone that is not known, such as one by its Windows
 // name, is taken for the local one.
-func (c *calendar) moment(prop ical.Prop, value string, here *time.Location) (time.Time, error) {
+func (c *calendar) moment(event ical.Event, prop ical.Prop, value string, here *time.Location) (time.Time, error) {
 	prop.Value = value
 	if zone := prop.Params.Get(ical.ParamTimezoneID); zone != "" {
 		if _, err := time.LoadLocation(zone); err != nil {
-			c.doubts = append(c.doubts, fmt.Sprintf("the time zone %q is not known, and taken for the local one", zone))
+			c.doubts = append(c.doubts, fmt.Sprintf("%s: the time zone %q is not known, and taken for the local one", c.place(event), zone))
 			prop.Params = nil
 		}
 	}
-	return prop.DateTime(here)
+	at, err := prop.DateTime(here)
+	if err != nil {
+		return at, fmt.Errorf("%q is not a time", value)
+	}
+	return at, nil
 }
 
 func uid(event ical.Event) string { return text(event, ical.PropUID) }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +30,7 @@ func read(t *testing.T, now time.Time, events ...string) *calendar {
 		b.WriteString("BEGIN:VEVENT\nDTSTAMP:20260101T000000Z\n" + lines + "\nEND:VEVENT\n")
 	}
 	b.WriteString("END:VCALENDAR\n")
-	c, err := readCalendar(strings.NewReader(strings.ReplaceAll(b.String(), "\n", "\r\n")), now)
+	c, err := readCalendar("work.ics", []byte(strings.ReplaceAll(b.String(), "\n", "\r\n")), now)
 	require.NoError(t, err)
 	return c
 }
@@ -133,11 +135,98 @@ func TestDoubts(t *testing.T) {
 		"UID:2\nSUMMARY:Never",
 		"UID:3\nDTSTART:20260328T113000Z\nRRULE:FREQ=SOMETIMES\nSUMMARY:Odd",
 		"UID:4\nDTSTART:soon\nSUMMARY:Vague",
+		"UID:5\nDTSTART:20260328T113000Z\nDTEND:20260328T103000Z\nSUMMARY:Backwards",
 	)
 	assert.Equal(t, "Outlook", message(c.holding(now)))
-	require.Len(t, c.doubts, 4)
-	assert.Contains(t, strings.Join(c.doubts, "\n"), `the time zone "W. Europe Standard Time" is not known`)
-	assert.Contains(t, strings.Join(c.doubts, "\n"), `"Never" is left out: it has no start`)
-	assert.Contains(t, strings.Join(c.doubts, "\n"), `"Odd" is left out`)
-	assert.Contains(t, strings.Join(c.doubts, "\n"), `"Vague" is left out`)
+	require.Len(t, c.doubts, 5)
+	for _, part := range []string{
+		`work.ics:4: the time zone "W. Europe Standard Time" is not known`, `work.ics:11: "Never" is left out: it has no start`, `work.ics:16: "Odd" is left out`,
+		`work.ics:23: "Vague" is left out: "soon" is not a time`, `work.ics:29: "Backwards" is left out: it ends before it begins`,
+	} {
+		assert.Contains(t, strings.Join(c.doubts, "\n"), part)
+	}
+}
+
+// Lines that no calendar has are left out, and the rest is read.
+func TestBadLines(t *testing.T) {
+	t.Parallel()
+	now := day(t, 28, 12, 0)
+	const when = "DTSTART:20260328T100000Z\nDTEND:20260328T120000Z\nSUMMARY:There\n"
+	for _, line := range []string{
+		"0;0=", "0;0", "0;0=\"", "no line", ":", ";:", "A;B=\"c\"d:e", "A;B=,", "\x1b[2J", "A;B=" + strings.Repeat("x", maxParams) + ":", "X-LINE",
+	} {
+		c := read(t, now, when+line)
+		assert.Equal(t, "There", message(c.holding(now)), "%q", line)
+		assert.Equal(t, []string{"work.ics:9: is left out: it is not a line of a calendar"}, c.doubts, "%q", line)
+	}
+	folded := read(t, now, "DTSTART:20260328T100000Z\nDTEND:20260328T120000Z\nSUMM\n ARY:The\n\tre\n0;0=")
+	assert.Equal(t, "There", message(folded.holding(now)))
+	assert.Equal(t, []string{"work.ics:11: is left out: it is not a line of a calendar"}, folded.doubts)
+
+	for text, fault := range map[string]string{
+		"":                                   "c.ics: is not a calendar",
+		"hello\r\n":                          "c.ics: is not a calendar",
+		"BEGIN:VCALENDAR\n":                  "c.ics: ends too early",
+		"BEGIN:VCARD\nEND:VCARD\n":           `c.ics: invalid toplevel component name: expected "VCALENDAR", got "VCARD"`,
+		"BEGIN:VCALENDAR\nEND:VEVENT\n":      "c.ics: malformed component",
+		strings.Repeat("BEGIN:VEVENT\n", 11): "c.ics:11: the parts of the calendar are nested too deep",
+	} {
+		_, err := readCalendar("c.ics", []byte(text), now)
+		require.ErrorContains(t, err, fault, "%q", text)
+	}
+}
+
+// No event keeps the program busy, or takes much memory: anybody can send an invitation.
+func TestRestlessEvents(t *testing.T) {
+	t.Parallel()
+	now := day(t, 28, 12, 0)
+	const often, conditions = "it repeats too often", "it repeats within a day, and only on conditions"
+	all := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, ",%d", i)
+		}
+		return b.String()[1:]
+	}
+	for rule, doubt := range map[string]string{
+		"FREQ=SECONDLY":                                         often,
+		"FREQ=SECONDLY;INTERVAL=3600":                           often,
+		"FREQ=MINUTELY":                                         "there is too much around now",
+		"FREQ=MINUTELY;COUNT=200000":                            often,
+		"FREQ=MINUTELY;BYMONTH=2;BYMONTHDAY=30":                 conditions,
+		"FREQ=HOURLY;INTERVAL=2;BYHOUR=1":                       conditions,
+		"FREQ=DAILY;BYHOUR=" + all(24) + ";BYMINUTE=" + all(60): often,
+		"FREQ=YEARLY;BYYEARDAY=" + all(366)[2:] + ";BYHOUR=" + all(24) + ";BYMINUTE=1,2,3": often,
+		"FREQ=DAILY;INTERVAL=1000000000": "it repeats with an interval of 1000000000",
+	} {
+		start := time.Now()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		c := read(t, now, "DTSTART:19700101T000000Z\nDURATION:PT1S\nSUMMARY:Restless\nRRULE:"+rule,
+			"DTSTART:20260328T100000Z\nDTEND:20260328T120000Z\nSUMMARY:There")
+		runtime.ReadMemStats(&after)
+		assert.Equal(t, "There", message(c.holding(now)), rule)
+		assert.Equal(t, []string{`work.ics:4: "Restless" is left out: ` + doubt}, c.doubts, rule)
+		assert.Less(t, time.Since(start), patience, rule)
+		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(256<<20), rule)
+	}
+	// What cannot be is searched for in vain, but not for ever.
+	start := time.Now()
+	c := read(t, now, "DTSTART:19700101T000000Z\nSUMMARY:Restless\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30")
+	assert.Empty(t, c.entries)
+	assert.Less(t, time.Since(start), 2*patience)
+	// Every hour is often, but can be meant.
+	c = read(t, now, "DTSTART:19700101T000000Z\nDURATION:PT5M\nSUMMARY:Drink\nRRULE:FREQ=HOURLY;INTERVAL=2")
+	assert.Equal(t, "Drink", message(c.holding(time.Date(2026, time.March, 28, 10, 4, 0, 0, time.UTC))))
+	assert.Nil(t, c.holding(time.Date(2026, time.March, 28, 11, 4, 0, 0, time.UTC)))
+	c = read(t, now, "DTSTART:20260327T000000Z\nDURATION:PT5M\nSUMMARY:Drink\nRRULE:FREQ=MINUTELY;INTERVAL=30;COUNT=4")
+	assert.Len(t, c.entries, 4)
+}
+
+// An event that began long ago and is still on counts.
+func TestLongEvent(t *testing.T) {
+	t.Parallel()
+	now := day(t, 28, 12, 0)
+	c := read(t, now, "DTSTART;VALUE=DATE:20260101\nDTEND;VALUE=DATE:20260601\nSUMMARY:Sabbatical")
+	assert.Equal(t, "Sabbatical", message(c.holding(now)))
 }

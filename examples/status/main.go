@@ -2,18 +2,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
-	"os"
-	"strings"
 	"time"
-
-	"golang.org/x/mod/semver"
 
 	"github.com/rocketchat-go/rocketchat"
 	"github.com/rocketchat-go/rocketchat/examples/internal/cli"
@@ -28,122 +21,134 @@ var sample []byte
 func main() { cli.Main(tool()) }
 
 func tool() cli.Tool {
-	var t timekeeper
 	return cli.Tool{
 		Name: "status",
-		Summary: "status sets your status from a calendar (.ics), recurring events included: the summary of the\n" +
-			"event that is on becomes the message; busy while it blocks time, away when it says out of office,\n" +
-			"else online. Of events that overlap the one that blocks time counts, then the one that began\n" +
-			"last. A private event shows as \"Busy\".\n\n" +
-			"Servers from 8.6 on end the status with the event. On older ones it stays until status runs\n" +
-			"again, so run it often, or with -watch, which switches at the right moments and reads the file\n" +
-			"again every few minutes. When nothing is on it clears a message that is from the calendar, and\n" +
-			"leaves alone any other.",
-		Args:        "CALENDAR.ics, or - for standard input",
-		Permissions: "none for oneself; edit-other-user-info for -user",
-		Examples:    []string{"", "-dry-run work.ics", "-watch work.ics", "-user room.berlin -watch room.ics", "-clear"},
+		Summary: `Sets your status from a calendar (.ics), recurring events included: the summary of the event that is on becomes the message; busy while it blocks time, away when it says out of office, otherwise online. Of events that overlap the one that blocks time counts, then the one that began last. A private event shows as "Busy".
+
+Servers from 8.5 on end the status with the event. On older ones it stays until status runs again, so run it often, or with --watch, which switches at the right moments and reads the file again every few minutes. When nothing is on it clears a message that is from the calendar, and leaves alone any other.`,
+		Permissions: "none for oneself; edit-other-user-info for --user",
+		Examples:    []string{"", "--dry-run work.ics", "--watch work.ics", "--user room.berlin --watch room.ics", "--clear"},
 		Changes:     true,
-		Flags: func(f *flag.FlagSet) {
-			f.StringVar(&t.user, "user", "", "the `username` of somebody else")
-			f.BoolVar(&t.watch, "watch", false, "keep running, and switch at the right moments")
-			f.BoolVar(&t.clear, "clear", false, "be online without a message, whatever the calendar says, and do nothing else")
-			f.Func("at", "with -dry-run: what would hold at this `time`, such as 2026-03-02T09:30:00+01:00", func(text string) (err error) {
-				t.at, err = time.Parse(time.RFC3339, text)
-				return err
-			})
-		},
-		Demo: cli.Demo{Options: []rocketchattest.Option{rocketchattest.WithVersion("8.6.1")}},
-		Run:  t.run,
+		Results:     true,
+		Demo:        cli.Demo{Options: []rocketchattest.Option{rocketchattest.WithVersion("8.6.1")}},
+		Command:     new(timekeeper),
 	}
 }
 
 type timekeeper struct {
-	*cli.Session
-	user  string
-	watch bool
-	clear bool
-	at    time.Time
+	*cli.Session `kong:"-"`
 
-	ref     rocketchat.UserRef // the zero value is oneself
-	expires bool               // whether the server ends a status by itself
-	last    *entry             // that was set
+	Calendar string `arg:"" optional:"" help:"The calendar; - is standard input."`
+	User     string `placeholder:"USERNAME" help:"The username of somebody else."`
+	Watch    bool   `help:"Keep running, and switch at the right moments."`
+	Clear    bool   `help:"Be online without a message, whatever the calendar says, and do nothing else."`
+	At       string `placeholder:"TIME" help:"With --dry-run: what would hold at this time, such as 2026-03-02T09:30:00+01:00."`
+
+	ref     rocketchat.UserRef
+	at      time.Time
+	expires bool    // whether the server ends a status by itself
+	last    *entry  // that was set
+	results []shown // for --json
 }
 
-func (t *timekeeper) run(ctx context.Context, s *cli.Session) error {
-	t.Session = s
+// shown is a status that was set, or would be.
+type shown struct {
+	From    time.Time             `json:"from,omitzero"`
+	Status  rocketchat.UserStatus `json:"status"`
+	Message string                `json:"message"`
+	Until   time.Time             `json:"until,omitzero"`
+}
+
+// Run implements [cli.Command].
+func (t *timekeeper) Run(ctx context.Context, s *cli.Session) error {
+	t.Session, t.ref, t.results = s, rocketchat.Self(), []shown{}
 	if err := t.check(); err != nil {
 		return err
 	}
-	if t.user != "" {
-		t.ref = rocketchat.ByUsername(t.user)
+	if t.User != "" {
+		t.ref = rocketchat.ByUsername(t.User)
 	}
-	if t.clear {
+	err := t.work(ctx)
+	if s.JSON && err == nil {
+		err = s.WriteJSON(t.results)
+	}
+	return err
+}
+
+func (t *timekeeper) work(ctx context.Context) error {
+	if t.Clear {
 		return t.set(ctx, nil)
 	}
-	info, err := s.Client.Server.Info(ctx)
+	if t.DryRun {
+		return t.foretell(ctx)
+	}
+	info, err := t.Client.Server.Info(ctx)
 	if err != nil {
 		return err
 	}
-	t.expires = semver.Compare("v"+info.Version, "v8.6.0") >= 0
-	switch {
-	case s.DryRun:
-		return t.foretell()
-	case t.watch:
+	t.expires = info.AtLeast(8, 5)
+	if t.Watch {
 		return t.keep(ctx)
 	}
 	return t.once(ctx)
 }
 
-func (t *timekeeper) check() error {
+func (t *timekeeper) check() (err error) {
 	switch {
-	case len(t.Args) > 1:
-		return cli.Usage("one calendar at a time, please")
-	case t.clear && (t.watch || len(t.Args) > 0):
-		return cli.Usage("-clear needs no calendar, and does not go with -watch")
-	case len(t.Args) == 0 && !t.clear && t.Demo == nil:
+	case t.Clear && (t.Watch || t.Calendar != ""):
+		return cli.Usage("--clear needs no calendar, and does not go with --watch")
+	case t.Calendar == "" && !t.Clear && t.Demo == nil:
 		return cli.Usage("which calendar?")
-	case len(t.Args) == 1 && t.Args[0] == "-" && t.watch:
-		return cli.Usage("-watch reads the calendar again and again, and needs a file for that")
-	case !t.at.IsZero() && !t.DryRun:
-		return cli.Usage("-at goes with -dry-run")
-	case len(t.Args) == 0 && !t.clear:
-		t.Note("no calendar was named: this is the sample that lies beside the program.")
+	case t.Calendar == "-" && t.Watch:
+		return cli.Usage("--watch reads the calendar again and again, and needs a file for that")
+	case t.Watch && t.JSON:
+		return cli.Usage("--watch does not go with --json")
+	case t.At != "" && !t.DryRun:
+		return cli.Usage("--at goes with --dry-run")
+	case t.Calendar == "" && !t.Clear:
+		t.Note("no calendar was named: this is the sample that lies beside the program")
+	}
+	if t.At == "" {
+		return nil
+	}
+	if t.at, err = time.Parse(time.RFC3339, t.At); err != nil {
+		return cli.Usage("--at must be a time such as 2026-03-02T09:30:00+01:00, not %q", t.At)
 	}
 	return nil
 }
 
 // read reads the calendar around a moment.
-func (t *timekeeper) read(now time.Time) (*calendar, error) {
-	var input io.Reader = bytes.NewReader(sample)
-	if len(t.Args) == 1 {
-		file := t.Stdin
-		if t.Args[0] != "-" {
-			var err error
-			if file, err = os.Open(t.Args[0]); err != nil {
-				return nil, err
-			}
-			defer file.Close()
-		}
-		input = file
+func (t *timekeeper) read(ctx context.Context, now time.Time) (*calendar, error) {
+	if t.Calendar == "" {
+		return readCalendar("sample.ics", sample, now)
 	}
-	c, err := readCalendar(input, now)
+	name, data, err := cli.ReadInput(ctx, t.Calendar)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", strings.Join(t.Args, ""), err)
+		return nil, err
 	}
-	return c, nil
+	return readCalendar(name, data, now)
+}
+
+// say writes a line about what was done: to the result, unless that is JSON.
+func (t *timekeeper) say(format string, args ...any) {
+	if t.JSON {
+		t.Note(format, args...)
+		return
+	}
+	t.Print(format, args...)
 }
 
 // once sets what holds now.
 func (t *timekeeper) once(ctx context.Context) error {
 	now := time.Now()
-	c, err := t.read(now)
+	c, err := t.read(ctx, now)
 	if err != nil {
 		return err
 	}
 	t.doubt(c)
 	holding := c.holding(now)
 	if holding != nil && !t.expires {
-		t.Note("this server does not end a status by itself: run it again then, or with -watch")
+		t.Note("this server does not end a status by itself: run it again then, or with --watch")
 	}
 	return t.follow(ctx, c, holding)
 }
@@ -160,7 +165,7 @@ func (t *timekeeper) follow(ctx context.Context, c *calendar, holding *entry) er
 	}
 	ours := c.knows(present) || t.last != nil && t.last.message == present // which the file may have lost
 	if present == "" || !ours {
-		t.Print("nothing is on; the status stays as it is")
+		t.say("nothing is on; the status stays as it is")
 		return nil
 	}
 	return t.set(ctx, nil)
@@ -177,7 +182,7 @@ func (t *timekeeper) keep(ctx context.Context) error {
 	for {
 		now := time.Now()
 		wait := reread
-		c, err := t.read(now)
+		c, err := t.read(ctx, now)
 		if err == nil {
 			if first {
 				t.doubt(c)
@@ -195,7 +200,7 @@ func (t *timekeeper) keep(ctx context.Context) error {
 		case errors.Is(err, rocketchat.ErrUnauthorized), errors.Is(err, rocketchat.ErrForbidden), errors.Is(err, rocketchat.ErrNotFound):
 			return err
 		case err != nil:
-			t.Note("status: %v; the next try is in %s", err, retry)
+			t.Note("%s; the next try is in %s", cli.Explain(err), retry)
 			wait = min(wait, retry)
 		}
 		timer := time.NewTimer(wait)
@@ -212,7 +217,7 @@ func same(a, b *entry) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }
 
-// leave is the end of -watch: a status that would stay for ever is taken back.
+// leave is the end of --watch: a status that would stay for ever is taken back.
 func (t *timekeeper) leave(ctx context.Context) error {
 	t.Note("stopped: the status is not kept up to date any more")
 	if t.last == nil || t.expires {
@@ -225,23 +230,28 @@ func (t *timekeeper) leave(ctx context.Context) error {
 
 // set sets the status of an entry; nil is online without a message.
 func (t *timekeeper) set(ctx context.Context, e *entry) error {
-	update := rocketchat.StatusUpdate{Status: rocketchat.StatusOnline, Message: new(""), User: t.ref}
+	opts := rocketchat.StatusSetOptions{Status: rocketchat.StatusOnline, Message: new("")}
 	done := "online, no message"
+	result := shown{Status: opts.Status}
 	if e != nil {
-		update.Status, update.Message = e.status, &e.message
-		done = fmt.Sprintf("%s: %s, until %s", e.status, cli.Plain(e.message), e.end.Local().Format(timeForm))
+		opts.Status, opts.Message = e.status, &e.message
+		done = fmt.Sprintf("%s: %s, until %s", e.status, e.message, e.end.Local().Format(timeForm))
+		result = shown{Status: e.status, Message: e.message, Until: e.end}
 		if t.expires {
-			update.ExpiresAt = e.end
+			opts.ExpiresAt = e.end
 		}
 	}
 	if t.DryRun {
-		t.Print("would set: %s", done)
+		t.results = append(t.results, result)
+		t.say("would set: %s", done)
 		return nil
 	}
-	if err := t.Client.Status.Set(ctx, update); err != nil {
+	if err := t.Client.Status.Set(ctx, t.ref, opts); err != nil {
 		return err
 	}
-	t.Print("%s  %s", time.Now().Format(time.TimeOnly), done)
+	result.From = time.Now()
+	t.results = append(t.results, result)
+	t.say("%s  %s", time.Now().Format(time.TimeOnly), done)
 	return nil
 }
 
@@ -249,7 +259,7 @@ const timeForm = "Mon 15:04"
 
 // message is the present message.
 func (t *timekeeper) message(ctx context.Context) (string, error) {
-	if t.user == "" {
+	if t.User == "" {
 		me, err := t.Client.Me.Get(ctx)
 		if err != nil {
 			return "", err
@@ -266,12 +276,12 @@ func (t *timekeeper) message(ctx context.Context) (string, error) {
 const foretold = 8 // switches
 
 // foretell prints what would be set now and next.
-func (t *timekeeper) foretell() error {
+func (t *timekeeper) foretell(ctx context.Context) error {
 	now := t.at
 	if now.IsZero() {
 		now = time.Now()
 	}
-	c, err := t.read(now)
+	c, err := t.read(ctx, now)
 	if err != nil {
 		return err
 	}
@@ -284,18 +294,25 @@ func (t *timekeeper) foretell() error {
 			continue
 		}
 		row := []string{at.Format(timeForm), "online", "", ""}
+		result := shown{From: at, Status: rocketchat.StatusOnline}
 		if holding != nil {
+			result = shown{From: at, Status: holding.status, Message: holding.message, Until: holding.end}
 			row = []string{at.Format(timeForm), string(holding.status), holding.message, holding.end.In(at.Location()).Format(timeForm)}
 		}
 		rows, last = append(rows, row), holding
+		t.results = append(t.results, result)
 	}
-	t.Table([]string{"from", "status", "message", "event ends"}, rows)
-	t.Note("-dry-run: nothing was changed")
+	out := t.Stdout
+	if t.JSON { // which is for the result alone
+		out = t.Stderr
+	}
+	t.TableTo(out, []string{"from", "status", "message", "event ends"}, rows)
+	t.Note("--dry-run: nothing was changed")
 	return nil
 }
 
 func (t *timekeeper) doubt(c *calendar) {
 	for _, doubt := range c.doubts {
-		t.Note("calendar: %s", cli.Plain(doubt))
+		t.Note("%s", doubt)
 	}
 }

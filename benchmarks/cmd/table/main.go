@@ -196,7 +196,7 @@ func limited(ctx context.Context, address string, rounds int) error {
 			if err != nil {
 				return err
 			}
-			client.Close(ctx)
+			client.Close()
 			if round == 0 {
 				runs = append(runs, nil)
 			}

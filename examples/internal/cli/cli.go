@@ -1,18 +1,19 @@
-// Package cli is what the examples have in common: the way to a server, the command
-// line, Ctrl-C, and what a person sees while a program works.
+// Package cli is what the examples have in common: the command line, the way to a server,
+// Ctrl-C, and what a person sees while a program works.
 package cli
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
-	"time"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
 
 	"github.com/rocketchat-go/rocketchat"
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
@@ -25,33 +26,36 @@ const (
 	misused = 2
 )
 
-const farewell = 5 * time.Second // for logging out, when the program was told to stop
-
-// Tool is a program: what its -h tells, and what it does.
-type Tool struct {
-	Name        string
-	Summary     string // what it does, in one or a few lines
-	Args        string // what follows the flags, as the usage line shows it
-	Permissions string // what the account must be allowed
-	Examples    []string
-	Changes     bool                // whether it changes a server, and so has -dry-run
-	Flags       func(*flag.FlagSet) // its flags; may be nil
-	Demo        Demo                // the embedded server
-	Run         func(context.Context, *Session) error
+// Command is what a program does. Its fields are the flags and arguments, with tags for
+// package kong.
+type Command interface {
+	Run(ctx context.Context, s *Session) error
 }
 
-// Session is what a tool works with.
+// Tool is a program.
+type Tool struct {
+	Name        string
+	Summary     string // what it does, in some paragraphs
+	Permissions string // what the account must be allowed
+	Examples    []string
+	Changes     bool // whether it changes a server, and so has --dry-run
+	Results     bool // whether it has results, and so has --json
+	Offline     bool // whether it calls no server
+	Demo        Demo // the embedded server
+	Command     Command
+}
+
+// Session is what a command works with.
 type Session struct {
 	Client *rocketchat.Client
 	Demo   *rocketchattest.Server // the embedded server; nil on a real one
-	Token  rocketchat.Secret      // what the client was given to act with; "" when it logs in
-	Args   []string               // what follows the flags
 	DryRun bool
+	JSON   bool
 
-	Stdin          *os.File
 	Stdout, Stderr io.Writer
 
 	screen *os.File // standard error, if it is a terminal
+	bar    bar
 }
 
 // Main runs a tool and ends the process.
@@ -60,117 +64,141 @@ func Main(t Tool) {
 }
 
 func (t Tool) main(args []string) int {
-	s := &Session{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, screen: terminal(os.Stderr)}
-	switch err := t.parse(args, s); {
-	case errors.Is(err, flag.ErrHelp):
-		return done
-	case err != nil:
-		return t.misuse(s, err)
-	}
-
 	// The first Ctrl-C ends the context, the second one the process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 
-	if err := t.run(ctx, s); err != nil {
-		if usage, ok := errors.AsType[*UsageError](err); ok {
-			return t.misuse(s, usage)
+	s := &Session{Stdout: os.Stdout, Stderr: os.Stderr}
+	if isTerminal(os.Stderr) {
+		s.screen = os.Stderr
+	}
+	helped, err := t.parse(args, s)
+	if helped {
+		return done
+	}
+	if err == nil {
+		err = t.run(ctx, s)
+	}
+	return t.end(ctx, s, err)
+}
+
+func (t Tool) run(ctx context.Context, s *Session) (err error) {
+	if !t.Offline {
+		if err := s.connect(ctx, t.Demo); err != nil {
+			return err
 		}
-		s.Note("%s: %v", t.Name, err)
-		for _, hint := range t.hints(err) {
-			s.Note("  %s", hint)
-		}
+		defer func() { err = errors.Join(err, s.Client.Close()) }()
+	}
+	return t.Command.Run(ctx, s)
+}
+
+// end says why the program failed, if it did, and returns its exit code.
+func (t Tool) end(ctx context.Context, s *Session, err error) int {
+	if err == nil {
+		return done
+	}
+	if usage, ok := errors.AsType[*UsageError](err); ok {
+		s.Note("%s: %s", t.Name, usage.text)
+		s.Note("%s --help explains it", t.Name)
+		return misused
+	}
+	for _, problem := range problems(err) {
+		s.Note("%s: %s", t.Name, problem)
+	}
+	if ctx.Err() != nil {
+		s.Note("%s: interrupted", t.Name)
 		return failed
 	}
-	return done
-}
-
-func (t Tool) run(ctx context.Context, s *Session) error {
-	if err := s.connect(t.Demo); err != nil {
-		return err
+	if hint := t.hint(err); hint != "" {
+		s.Note("%s: %s", t.Name, hint)
 	}
-	err := t.Run(ctx, s)
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
-	defer cancel()
-	return errors.Join(err, s.Client.Close(last))
+	return failed
 }
 
-func (t Tool) parse(args []string, s *Session) error {
-	flags := flag.NewFlagSet(t.Name, flag.ContinueOnError)
-	flags.SetOutput(s.Stderr)
-	if t.Flags != nil {
-		t.Flags(flags)
+// hint says what to do about an error.
+func (t Tool) hint(err error) string {
+	switch {
+	case errors.Is(err, rocketchat.ErrSecondFactorRequired):
+		return "set ROCKETCHAT_PASSWORD, or run it on a terminal, where it can ask"
+	case errors.Is(err, rocketchat.ErrUnauthorized):
+		return "check ROCKETCHAT_USER_ID and ROCKETCHAT_TOKEN, or ROCKETCHAT_USER and ROCKETCHAT_PASSWORD"
+	case errors.Is(err, rocketchat.ErrForbidden):
+		return "the account needs the permissions " + t.Permissions
+	case errors.Is(err, rocketchat.ErrUnreachable):
+		return "check ROCKETCHAT_URL and the network"
+	}
+	return ""
+}
+
+// parse reads the command line. It reports whether that asked for help, which was printed.
+func (t Tool) parse(args []string, s *Session) (helped bool, err error) {
+	options := []kong.Option{
+		kong.Name(t.Name), kong.Description(t.Summary), kong.Writers(s.Stdout, s.Stderr), kong.Help(t.help),
+		kong.Exit(func(int) { helped = true }),
+	}
+	var dry struct {
+		DryRun bool `help:"Say what would be done, and change nothing."`
+	}
+	var form struct {
+		JSON bool `name:"json" help:"Write the result as JSON."`
 	}
 	if t.Changes {
-		flags.BoolVar(&s.DryRun, "dry-run", false, "say what would be done, and change nothing")
+		options = append(options, kong.Embed(&dry))
 	}
-	flags.Usage = func() {} // a wrong flag has no use for a whole page
-	err := flags.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		t.help(flags, s.Stdout)
+	if t.Results {
+		options = append(options, kong.Embed(&form))
 	}
-	s.Args = flags.Args()
-	if err == nil && t.Args == "" && len(s.Args) > 0 {
-		return Usage("there are no arguments, but %q was given", s.Args[0])
+	parser, err := kong.New(t.Command, options...)
+	if err != nil {
+		return false, err
 	}
+	_, err = parser.Parse(doubleDashes(parser.Model, args))
+	s.DryRun, s.JSON = dry.DryRun, form.JSON
+	if err != nil && !helped {
+		return false, Usage("%v", err)
+	}
+	return helped, nil
+}
+
+// doubleDashes accepts -flag for --flag, as Go's own programs do.
+func doubleDashes(app *kong.Application, args []string) []string {
+	long := make(map[string]bool)
+	for _, group := range app.AllFlags(false) {
+		for _, flag := range group {
+			long[flag.Name] = len(flag.Name) > 1
+		}
+	}
+	var accepted []string
+	for i, arg := range args {
+		if arg == "--" {
+			return append(accepted, args[i:]...)
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
+		if strings.HasPrefix(arg, "-") && long[name] {
+			arg = "-" + arg
+		}
+		accepted = append(accepted, arg)
+	}
+	return accepted
+}
+
+// help prints what kong knows of the program, and what it does not.
+func (t Tool) help(options kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
+		return err
+	}
+	var b strings.Builder
+	if !t.Offline {
+		fmt.Fprintf(&b, "\n%s\nPermissions:\n  %s\n", environment, t.Permissions)
+	}
+	fmt.Fprint(&b, "\nExamples:\n")
+	for _, example := range t.Examples {
+		fmt.Fprintln(&b, "  "+strings.TrimSpace(t.Name+" "+example))
+	}
+	fmt.Fprint(&b, "\nExit code: 0 if all was done, 1 if something failed or was not done, 2 for wrong use.\n")
+	_, err := io.WriteString(ctx.Stdout, b.String())
 	return err
 }
 
-func (t Tool) help(flags *flag.FlagSet, w io.Writer) {
-	usage := strings.TrimRight(fmt.Sprintf("go run ./examples/%s [flags] %s", t.Name, t.Args), " ")
-	fmt.Fprintf(w, "%s\n\nusage: %s\n\n", t.Summary, usage)
-	fmt.Fprint(w, "flags:\n")
-	flags.SetOutput(w)
-	flags.PrintDefaults()
-	fmt.Fprintf(w, "\n%s\npermissions:\n  %s\n\nexamples:\n", environment, t.Permissions)
-	for _, example := range t.Examples {
-		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  go run ./examples/%s %s", t.Name, example), " "))
-	}
-	fmt.Fprint(w, "\nexit code: 0 all done, 1 something failed or was not done, 2 wrong use\n")
-}
-
-func (t Tool) misuse(s *Session, err error) int {
-	if _, own := errors.AsType[*UsageError](err); own { // package flag has printed its own
-		s.Note("%v", err)
-	}
-	s.Note("go run ./examples/%s -h explains it", t.Name)
-	return misused
-}
-
-// hints say what to do about an error.
-func (t Tool) hints(err error) (hints []string) {
-	switch {
-	case errors.Is(err, rocketchat.ErrTOTPRequired):
-		hints = append(hints, "set ROCKETCHAT_PASSWORD, or run it on a terminal, where it can ask for the code")
-	case errors.Is(err, rocketchat.ErrUnauthorized):
-		hints = append(hints, "check ROCKETCHAT_USER_ID and ROCKETCHAT_TOKEN, or ROCKETCHAT_USER and ROCKETCHAT_PASSWORD")
-	case errors.Is(err, rocketchat.ErrForbidden):
-		hints = append(hints, "the account needs: "+t.Permissions)
-	case errors.Is(err, rocketchat.ErrUnreachable) && !errors.Is(err, context.Canceled):
-		hints = append(hints, "check ROCKETCHAT_URL and the network")
-	}
-	if errors.Is(err, context.Canceled) {
-		hints = append(hints, "it was interrupted")
-	}
-	return hints
-}
-
-// UsageError is a wrong use of a tool.
-type UsageError struct{ text string }
-
-// Error implements error.
-func (e *UsageError) Error() string { return e.text }
-
-// Usage is the error of a wrong use.
-func Usage(format string, args ...any) error { return &UsageError{fmt.Sprintf(format, args...)} }
-
-// Print writes a line of the result.
-func (s *Session) Print(format string, args ...any) {
-	fmt.Fprintf(s.Stdout, format+"\n", args...)
-}
-
-// Note writes a line about the work, which is no part of the result.
-func (s *Session) Note(format string, args ...any) {
-	fmt.Fprintf(s.Stderr, format+"\n", args...)
-}
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

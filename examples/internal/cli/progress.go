@@ -5,14 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
-	"strings"
+	"os"
 	"sync"
 	"time"
-	"unicode"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/sync/errgroup"
@@ -20,151 +16,158 @@ import (
 	"github.com/rocketchat-go/rocketchat"
 )
 
-// Progress shows how far a piece of work is: a bar on a terminal, if there is much to do,
-// else a line for each step. Step may be called by several at a time.
+// bar is the bar on the screen, if there is one.
+type bar struct {
+	mu    sync.Mutex
+	drawn *progressbar.ProgressBar
+}
+
+// above lets write write lines where the bar is, which moves down.
+func (b *bar) above(write func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.drawn != nil {
+		_ = b.drawn.Clear()
+	}
+	write()
+}
+
+func (b *bar) set(drawn *progressbar.ProgressBar) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.drawn != nil {
+		_ = b.drawn.Exit()
+	}
+	b.drawn = drawn
+}
+
+func (b *bar) add() (shown bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.drawn != nil {
+		_ = b.drawn.Add(1) // a bar that cannot be drawn is no reason to stop
+	}
+	return b.drawn != nil
+}
+
+// Progress shows how far a piece of work is: a bar on a terminal if there is much to do,
+// otherwise a line for each step. Step may be called by several goroutines.
 type Progress struct {
 	s     *Session
 	mu    sync.Mutex
 	total int
 	ended int
-	bar   *progressbar.ProgressBar // may be nil
 }
 
 const much = 10 // steps, that are worth a bar
 
 // Progress begins a piece of work of so many steps.
 func (s *Session) Progress(title string, total int) *Progress {
-	p := &Progress{s: s, total: total}
 	if s.screen != nil && total >= much {
-		p.bar = progressbar.NewOptions(total,
+		s.bar.set(progressbar.NewOptions(total,
 			progressbar.OptionSetWriter(s.screen),
 			progressbar.OptionSetDescription(title),
 			progressbar.OptionShowCount(),
 			progressbar.OptionSetWidth(30),
 			progressbar.OptionThrottle(50*time.Millisecond),
 			progressbar.OptionClearOnFinish(),
-		)
+		))
 	}
-	return p
+	return &Progress{s: s, total: total}
 }
 
-// Step counts a step that ended. A failure gets a line above the bar.
+// Step counts a step that ended. A failure gets a line even beside a bar.
 func (p *Progress) Step(name, outcome string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ended++
-	if err != nil {
-		outcome = "FAILED: " + err.Error()
+	shown := p.s.bar.add()
+	switch {
+	case err != nil:
+		p.s.warn("%d/%d %s: FAILED: %s", p.ended, p.total, name, Explain(err))
+	case !shown:
+		p.s.Note("%d/%d %s: %s", p.ended, p.total, name, outcome)
 	}
-	line := Plain(fmt.Sprintf("%d/%d %s: %s", p.ended, p.total, name, outcome))
-	if p.bar == nil {
-		p.s.Note("%s", line)
-		return
-	}
-	if err != nil {
-		_ = p.bar.Clear()
-		p.s.Note("%s", line)
-	}
-	_ = p.bar.Add(1) // a bar that cannot be drawn is no reason to stop
 }
 
 // Tick counts a step that is not worth a line.
-func (p *Progress) Tick() {
-	if p.bar != nil {
-		_ = p.bar.Add(1)
-	}
-}
+func (p *Progress) Tick() { p.s.bar.add() }
 
 // Close ends the work, finished or not.
-func (p *Progress) Close() {
-	if p.bar != nil {
-		_ = p.bar.Exit()
-		p.bar = nil
+func (p *Progress) Close() { p.s.bar.set(nil) }
+
+// warn is [Session.Note] in red, where there are colors.
+func (s *Session) warn(format string, args ...any) {
+	if s.screen == nil || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		s.Note(format, args...)
+		return
 	}
+	line := text.FgRed.EscapeSeq() + Plain(fmt.Sprintf(format, args...)) + text.Reset.EscapeSeq()
+	s.bar.above(func() { _, _ = fmt.Fprintln(s.Stderr, line) })
+}
+
+// Outcome is what became of one item.
+type Outcome struct {
+	Name   string `json:"name"`
+	Result string `json:"result"` // done, failed or not begun
+	Detail string `json:"detail,omitempty"`
+	Error  string `json:"error,omitempty"`
 }
 
 // Each does f for every item, so many at a time, and shows how far it is. One that fails
-// does not stop the others. After Ctrl-C no other is begun, and those are named. The
-// error counts what failed and what was not done, and wraps the first failure.
-func Each[T any](ctx context.Context, s *Session, title string, atOnce int, items []T, name func(T) string, f func(context.Context, T) (string, error)) error {
+// does not stop the others. After Ctrl-C no other is begun. The last line counts what was
+// done, what failed and what was not begun.
+func Each[T any](ctx context.Context, s *Session, title string, atOnce int, items []T, name func(T) string, f func(context.Context, T) (string, error)) ([]Outcome, error) {
 	var (
 		work    errgroup.Group
 		mu      sync.Mutex
 		failure error
-		bad     int
-		left    []string
+		counts  = make(map[string]int)
 	)
+	outcomes := make([]Outcome, len(items))
 	shown := s.Progress(title, len(items))
 	work.SetLimit(atOnce)
-	for _, item := range items {
+	for i, item := range items {
 		work.Go(func() error {
-			outcome, err := "", ctx.Err()
+			detail, err := "", ctx.Err()
 			if err == nil {
-				outcome, err = f(ctx, item)
+				detail, err = f(ctx, item)
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			if !begun(err) {
-				left = append(left, name(item))
-				return nil
-			}
-			shown.Step(name(item), outcome, err)
-			if err != nil {
-				bad++
+			o := Outcome{Name: name(item), Detail: detail, Result: "done"}
+			switch {
+			case !begun(err):
+				o.Result = "not begun"
+				failure = cmp.Or(failure, err)
+			case err != nil:
+				o.Result, o.Error = "failed", Explain(err)
 				failure = cmp.Or(failure, err)
 			}
+			if o.Result != "not begun" {
+				shown.Step(o.Name, detail, err)
+			}
+			outcomes[i] = o
+			counts[o.Result]++
 			return nil
 		})
 	}
 	_ = work.Wait() // its functions return none
 	shown.Close()
-	if len(left) > 0 {
-		slices.Sort(left)
-		s.Note("not done: %s", strings.Join(left, ", "))
+	for _, o := range outcomes {
+		if o.Result == "not begun" {
+			s.Note("%s: not begun", o.Name)
+		}
 	}
-	s.Note("%d of %d done", len(items)-bad-len(left), len(items))
-	if failure = cmp.Or(failure, ctx.Err()); bad+len(left) == 0 {
-		return nil
+	s.Note("%d done, %d failed, %d not begun", counts["done"], counts["failed"], counts["not begun"])
+	if failure != nil {
+		return outcomes, Reported(failure)
 	}
-	return fmt.Errorf("%d of %d failed, %d were not begun: %w", bad, len(items), len(left), failure)
+	return outcomes, nil
 }
 
 // begun reports whether what ended with err was begun, and not kept from it by Ctrl-C.
 func begun(err error) bool {
 	failure, called := errors.AsType[*rocketchat.Error](err)
 	return !errors.Is(err, context.Canceled) || called && failure.Attempts > 0
-}
-
-// Table prints rows under a header to the result.
-func (s *Session) Table(header []string, rows [][]string) { Table(s.Stdout, header, rows) }
-
-// Table prints rows under a header.
-func Table(to io.Writer, header []string, rows [][]string) {
-	w := table.NewWriter()
-	w.SetStyle(table.StyleLight)
-	w.Style().Format.Header = text.FormatDefault
-	w.AppendHeader(cells(header))
-	for _, row := range rows {
-		w.AppendRow(cells(row))
-	}
-	fmt.Fprintln(to, w.Render())
-}
-
-func cells(texts []string) table.Row {
-	row := make(table.Row, len(texts))
-	for i, t := range texts {
-		row[i] = Plain(t)
-	}
-	return row
-}
-
-// Plain makes a text of other people fit for a terminal: names and messages can hold
-// characters that clear a screen or move the cursor.
-func Plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '·'
-	}, text)
 }

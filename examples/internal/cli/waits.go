@@ -4,26 +4,23 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/rocketchat-go/rocketchat"
 )
 
 // waits tells a person why nothing happens, once for each window of the server.
-type waits struct {
-	say func(op string, wait time.Duration)
-
-	mu    sync.Mutex
-	until map[string]time.Time // by operation: what was told already
-}
-
-func newWaits(say func(op string, wait time.Duration)) *waits {
-	return &waits{say: say, until: make(map[string]time.Time)}
-}
-
-// tell is for [rocketchat.WithWaitHook].
-func (w *waits) tell(_ context.Context, op string, wait time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if now := time.Now(); now.After(w.until[op]) {
-		w.until[op] = now.Add(wait)
-		w.say(op, wait)
-	}
+func (s *Session) waits() rocketchat.Trace {
+	var mu sync.Mutex
+	until := make(map[string]time.Time) // by operation: what was told already
+	return rocketchat.Trace{Waiting: func(_ context.Context, w rocketchat.WaitInfo) {
+		if w.Reason != rocketchat.WaitRouteLimit && w.Reason != rocketchat.WaitUserLimit {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now(); now.After(until[w.Op]) {
+			until[w.Op] = now.Add(w.Wait)
+			s.Note("(waiting %s for the server's rate limit of %s)", w.Wait.Round(100*time.Millisecond), w.Op)
+		}
+	}}
 }

@@ -1,0 +1,229 @@
+package rocketchat
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// call is one call, from the method that makes it to its result. It is also the
+// [http.RoundTripper] of its own retry loop; see attempt.go.
+//
+// Each part of its state has one owner, the file named beside it.
+type call struct {
+	endpoint
+	client   *Client
+	settings callSettings // what the call options say
+	payload  readyBody    // what is sent
+
+	credentials Credentials // of the last attempt (auth.go)
+	proof       proof       // of a second factor (twofactor.go)
+	pacing      pacing      // the pauses before attempts (ratelimit.go)
+	tally       tally       // what the attempts came to (retry.go)
+	answer      answer      // of the last attempt (answer.go)
+
+	loop retryablehttp.Client
+	http http.Client
+}
+
+// callSettings are what call options set.
+type callSettings struct {
+	maxWait     time.Duration
+	raw         *[]byte
+	factor      TwoFactorMethod
+	factorCode  Secret // as it is sent
+	factorTyped Secret // as it was given
+}
+
+// readyBody is the body of a request.
+type readyBody struct {
+	contentType string
+	data        []byte
+}
+
+// send makes a call and leaves it to its caller to decode the answer and to end the
+// call, with the context that it returns.
+func send(ctx context.Context, client *Client, e endpoint, opts []CallOption) (*call, context.Context, error) {
+	c := &call{endpoint: e, client: client, settings: callSettings{maxWait: client.config.maxWait}}
+	ctx = c.traceStart(ctx)
+	err := c.configure(opts)
+	if err == nil {
+		err = c.resolveUser(ctx, opts)
+	}
+	if err == nil {
+		err = c.encode()
+	}
+	if err == nil {
+		err = c.run(ctx)
+	}
+	return c, ctx, err
+}
+
+// end makes the error of a call fit to leave the library, and gives its buffer back.
+func (c *call) end(ctx context.Context, err error) error {
+	if e, ok := err.(*Error); ok { //nolint:errorlint // the error of the call itself is meant
+		err = c.sanitize(e)
+	}
+	c.traceDone(ctx, err)
+	c.answer.release(c.client.config.transport)
+	return err
+}
+
+// configure applies the call options.
+func (c *call) configure(opts []CallOption) error {
+	for _, opt := range opts {
+		if opt == nil {
+			return invalid(c.op, "CallOption", "must not be nil")
+		}
+		if err := opt.applyCall(&c.settings); err != nil {
+			return err
+		}
+	}
+	if c.wrong != nil {
+		return c.wrong
+	}
+	return nil
+}
+
+// encode makes the payload. A GET has its user in the query.
+func (c *call) encode() error {
+	switch form, isForm := c.body.(formBody); {
+	case c.picture && c.user.key == refID:
+		c.path = "/avatar/uid/" + c.user.value
+		return nil
+	case c.picture:
+		c.path = "/avatar/" + c.user.value
+		return nil
+	case c.method == http.MethodGet:
+		c.endpoint = c.with(c.user.key, c.user.value)
+		return nil
+	case isForm:
+		c.payload = form.encode(c.user)
+		return nil
+	case c.body == nil && c.userKeys == nil:
+		return nil
+	}
+	data := []byte("{}")
+	if c.body != nil {
+		var err error
+		if data, err = json.Marshal(c.body, bodyOptions); err != nil {
+			return invalid(c.op, "request", "cannot be encoded: "+withoutValues(err).Error())
+		}
+	}
+	c.payload = readyBody{contentType: "application/json", data: c.user.withUser(data)}
+	return nil
+}
+
+// bodyOptions encode the body of a request. They are made once, since they remember
+// what they found out about each type.
+var bodyOptions = json.WithMarshalers(revealSecrets()) //nolint:gochecknoglobals // it is never changed
+
+// recovery is what can save a call that was refused.
+type recovery struct {
+	applies func(*call, error) bool
+	recover func(*call, context.Context, error) error // nil: exchange again
+}
+
+// recoveries are tried in this order, each once a call.
+func recoveries() [3]recovery {
+	return [...]recovery{
+		{(*call).broughtWrongFactor, (*call).dropFactor},
+		{(*call).needsFactor, (*call).giveFactor},
+		{(*call).needsCredentials, (*call).renewCredentials},
+	}
+}
+
+// run exchanges until there is an answer, or a failure that no recovery is left for.
+func (c *call) run(ctx context.Context) error {
+	c.bringFactor()
+	for left := recoveries(); ; {
+		err := c.exchange(ctx)
+		if c.settings.raw != nil {
+			*c.settings.raw = bytes.Clone(c.answer.body)
+		}
+		if err == nil {
+			c.factorAccepted()
+			return nil
+		}
+		i := slices.IndexFunc(left[:], func(r recovery) bool { return r.applies != nil && r.applies(c, err) })
+		if i < 0 {
+			return err
+		}
+		if err := left[i].recover(c, ctx, err); err != nil {
+			return err
+		}
+		left[i] = recovery{}
+	}
+}
+
+// exchange sends the call until it has an answer to keep.
+func (c *call) exchange(ctx context.Context) error {
+	c.tally.failures = 0
+	c.answer.reset()
+	// Before the gate, so that everybody who waits for a log-in waits for the same one.
+	if err := c.sign(ctx); err != nil {
+		return noAnswer(c, err)
+	}
+	res, err := c.attempts(ctx)
+	if err != nil {
+		return c.interrupted(err)
+	}
+	_ = res.Body.Close()
+	switch status := c.answer.status; {
+	case status >= 300 && status < 400:
+		if c.redirects && status == http.StatusTemporaryRedirect {
+			return nil
+		}
+		return redirected(c)
+	case status >= 200 && status < 300:
+		return nil
+	}
+	return newError(c)
+}
+
+// interrupted is the error of an exchange that the retry loop ended with err.
+func (c *call) interrupted(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err // its text holds the address and the query
+	}
+	if c.proof.failed != nil {
+		return unanswered(c.proof.refusal, c.proof.failed)
+	}
+	if c.answer.status >= 300 && c.answer.status < 400 { // to an address that net/http cannot read
+		return redirected(c)
+	}
+	return noAnswer(c, err)
+}
+
+// attempts runs the retry loop. The result of the last attempt is in c.answer.
+func (c *call) attempts(ctx context.Context) (*http.Response, error) {
+	u := *c.client.baseURL
+	if c.path != "" {
+		u.Path += c.path
+	} else {
+		u.Path += "/api/v1/" + c.op
+	}
+	u.RawQuery = c.query.Encode()
+	plain := new(http.Request).WithContext(ctx)
+	plain.Method, plain.URL, plain.Host = c.method, &u, u.Host
+	plain.Proto, plain.ProtoMajor, plain.ProtoMinor = "HTTP/1.1", 1, 1
+	plain.Header = make(http.Header) // http.Client makes a copy of a request without
+	req, err := retryablehttp.FromRequest(plain)
+	if err != nil {
+		return nil, err
+	}
+	if c.payload.data != nil {
+		if err := req.SetBody(c.payload.data); err != nil {
+			return nil, err
+		}
+	}
+	c.prepareLoop()
+	return c.loop.Do(req)
+}

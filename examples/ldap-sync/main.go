@@ -1,0 +1,137 @@
+// Command ldap-sync makes the accounts of a server agree with an LDAP directory.
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/rocketchat-go/rocketchat"
+	"github.com/rocketchat-go/rocketchat/examples/internal/cli"
+	"github.com/rocketchat-go/rocketchat/rocketchattest"
+)
+
+func main() { cli.Main(tool()) }
+
+func tool() cli.Tool {
+	return cli.Tool{
+		Name: "ldap-sync",
+		Summary: `Makes the accounts of a server agree with an LDAP directory: it creates accounts for new people, follows renames, new addresses and groups, and deactivates the accounts of people who have left the directory. It prints the plan first.
+
+The file of --state holds which account belongs to which entry. With it a person is recognised whatever they are called by then, and only accounts that came from the directory are ever deactivated. In the first run, accounts are found by their usernames.
+
+With --role the directory decides over the roles of its people: they have the role user and those of their groups, and no others.`,
+		Permissions: "create-user, edit-other-user-info, assign-roles, edit-other-user-active-status, view-d-room, view-full-other-user-info, view-privileged-setting",
+		Examples: []string{
+			"--ldap ldaps://ldap.example.org --base ou=people,dc=example,dc=org --state ldap-sync.json --dry-run",
+			"--ldap ldaps://ldap.example.org --base ou=people,dc=example,dc=org --state ldap-sync.json --field department=departmentNumber --group-base ou=groups,dc=example,dc=org --role livechat-agent=support",
+		},
+		Changes: true,
+		Demo: cli.Demo{Options: []rocketchattest.Option{
+			rocketchattest.WithSetting("Accounts_CustomFields", `{"department":{"type":"text"}}`),
+		}},
+		Command: new(ldapSync),
+	}
+}
+
+type ldapSync struct {
+	*cli.Session `kong:"-"`
+
+	LDAP     string `name:"ldap" required:"" placeholder:"URL" help:"Address of the directory, such as ldaps://ldap.example.org."`
+	StartTLS bool   `name:"start-tls" help:"Begin with ldap:// and go on encrypted."`
+	BindDN   string `name:"bind-dn" placeholder:"DN" help:"Who asks the directory; the password is in LDAP_PASSWORD. By default nobody in particular."`
+
+	Base     string `required:"" placeholder:"DN" help:"Where the people are."`
+	Filter   string `default:"(objectClass=inetOrgPerson)" placeholder:"FILTER" help:"Which entries are people. Default: (objectClass=inetOrgPerson)."`
+	ID       string `name:"id-attribute" default:"entryUUID" placeholder:"ATTRIBUTE" help:"What never changes of an entry; objectGUID in Active Directory. Default: entryUUID."`
+	Username string `name:"username-attribute" default:"uid" placeholder:"ATTRIBUTE" help:"Default: uid."`
+	Name     string `name:"name-attribute" default:"cn" placeholder:"ATTRIBUTE" help:"Default: cn."`
+	Mail     string `name:"mail-attribute" default:"mail" placeholder:"ATTRIBUTE" help:"Default: mail."`
+
+	Field     map[string]string `placeholder:"FIELD=ATTRIBUTE" help:"A custom field that comes from an attribute. It may be given several times."`
+	Role      map[string]string `placeholder:"ROLE=GROUP" help:"A role, by its ID, that the members of a group have. It may be given several times."`
+	GroupBase string            `placeholder:"DN" help:"Where the groups are."`
+
+	State string  `required:"" placeholder:"FILE" help:"Where the program keeps which account belongs to which entry."`
+	Max   float64 `default:"0.1" placeholder:"SHARE" help:"Stop if more than this share of the people would be deactivated. Default: 0.1."`
+}
+
+// Run implements [cli.Command].
+func (l *ldapSync) Run(ctx context.Context, s *cli.Session) error {
+	l.Session = s
+	if len(l.Role) > 0 && l.GroupBase == "" {
+		return cli.Usage("--role needs --group-base")
+	}
+	known, err := readState(l.State)
+	if err != nil {
+		return err
+	}
+	people, err := l.readDirectory(ctx)
+	if err != nil {
+		return err
+	}
+	l.Note("%d people in the directory", len(people))
+	return l.sync(ctx, people, known)
+}
+
+func (l *ldapSync) sync(ctx context.Context, people []person, known *state) error {
+	desired := make([]rocketchat.DesiredUser, len(people))
+	for i, p := range people {
+		desired[i] = p.desired(known)
+	}
+	var shown *cli.Progress
+	opts := rocketchat.SyncOptions{
+		Departed:         func(u *rocketchat.User) bool { return known.owns(u.ID) },
+		MaxDeactivations: l.Max,
+		Known:            known.Known,
+		PlanProgress: func(at rocketchat.SyncReading) {
+			if at.Read == at.Total || at.Total > 0 && at.Read%100 == 0 {
+				l.Note("%s: %d of %d read, about %s left", at.Op, at.Read, at.Total, at.Remaining.Round(time.Second))
+			}
+		},
+		Progress: func(at rocketchat.SyncProgress) {
+			shown.Step(at.Last.Username, string(at.Last.Action)+"d", at.Last.Err)
+		},
+	}
+	var journal *os.File
+	if !l.DryRun {
+		var err error
+		if journal, err = openJournal(l.State, &opts); err != nil {
+			return err
+		}
+		defer func() { _ = journal.Close() }()
+		opts.Journal = journal
+	}
+	plan, err := l.Client.Users.PlanSync(ctx, desired, opts)
+	if err != nil {
+		return err
+	}
+	l.Print("%s", plan)
+	if l.DryRun {
+		l.Note("--dry-run: nothing was changed")
+		return nil
+	}
+	shown = l.Progress("accounts", len(plan.Steps))
+	report, runErr := plan.Run(ctx)
+	shown.Close()
+	known.learn(people, report)
+	err = known.write(l.State)
+	if err == nil && report.Failed+report.NotBegun == 0 {
+		err = journal.Truncate(0)
+	}
+	return errors.Join(runErr, err)
+}
+
+// openJournal opens the journal beside the state, and continues what it tells of.
+func openJournal(state string, opts *rocketchat.SyncOptions) (*os.File, error) {
+	file, err := os.OpenFile(state+".journal", os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if opts.Resume, err = rocketchat.ReadSyncJournal(io.Reader(file)); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/elimity-com/scim"
+	scimerrors "github.com/elimity-com/scim/errors"
+	"github.com/elimity-com/scim/filter"
+	"github.com/elimity-com/scim/optional"
+	"github.com/elimity-com/scim/schema"
+
+	"github.com/rocketchat-go/rocketchat"
+	"github.com/rocketchat-go/rocketchat/examples/internal/cli"
+)
+
+// bridge is what the two kinds of resources have in common.
+type bridge struct {
+	client *rocketchat.Client
+	say    func(format string, args ...any)
+	opts   options
+	locks  locks
+	ids    *externalIDs
+}
+
+// newHandler returns the SCIM server.
+func newHandler(s *cli.Session, opts options, token, public string) (http.Handler, error) {
+	b := &bridge{client: s.Client, say: s.Note, opts: opts, locks: locks{held: make(map[string]*lock)}}
+	b.ids = &externalIDs{client: s.Client, field: opts.ExternalID, known: make(map[string]string)}
+	server, err := scim.NewServer(&scim.ServerArgs{
+		ServiceProviderConfig: &scim.ServiceProviderConfig{
+			MaxResults: pageSize, SupportFiltering: true, SupportPatch: true,
+			AuthenticationSchemes: []scim.AuthenticationScheme{{
+				Type: scim.AuthenticationTypeOauthBearerToken, Name: "Bearer token", Description: "The token of " + tokenName + ".", Primary: true,
+			}},
+		},
+		ResourceTypes: []scim.ResourceType{
+			{
+				ID: optional.NewString("User"), Name: "User", Endpoint: "/Users", Handler: &users{b}, Schema: schema.CoreUserSchema(),
+				// Its attributes are accepted, because Entra sends them, and not kept.
+				SchemaExtensions: []scim.SchemaExtension{{Schema: schema.ExtensionEnterpriseUser()}},
+			},
+			{ID: optional.NewString("Group"), Name: "Group", Endpoint: "/Groups", Handler: &groups{b}, Schema: schema.CoreGroupSchema()},
+		},
+	}, scim.WithBaseURL(public))
+	if err != nil {
+		return nil, err
+	}
+	return guard(s, token, http.StripPrefix(base, server)), nil
+}
+
+// pageSize is the largest page of a list. Rocket.Chat's own pages are not larger.
+const pageSize = 100
+
+// isSelf reports whether the client acts for the account.
+func (b *bridge) isSelf(ctx context.Context, userID string) (bool, error) {
+	credentials, err := b.client.Credentials(ctx)
+	return credentials.UserID == userID, err
+}
+
+// refused is the SCIM error for an error of the client.
+func (b *bridge) refused(err error) error {
+	if _, ok := errors.AsType[scimerrors.ScimError](err); ok || err == nil {
+		return err
+	}
+	e := scimerrors.ScimError{Status: http.StatusInternalServerError, Detail: cli.Explain(err)}
+	switch {
+	case errors.Is(err, rocketchat.ErrNotFound):
+		e.Status = http.StatusNotFound
+	case errors.Is(err, rocketchat.ErrTaken):
+		e.Status, e.ScimType = http.StatusConflict, scimerrors.ScimTypeUniqueness
+	case errors.Is(err, rocketchat.ErrLastOwner), errors.Is(err, rocketchat.ErrInvalid):
+		e.Status, e.ScimType = http.StatusBadRequest, scimerrors.ScimTypeInvalidValue
+	case errors.Is(err, rocketchat.ErrForbidden):
+		e.Status = http.StatusForbidden
+	}
+	b.say("%s", e.Detail)
+	return e
+}
+
+// begin waits until nobody else changes the resource. Once begun, a change goes on even if
+// the provider hangs up: otherwise the next change could meet the server while it is still
+// at work on this one.
+func (b *bridge) begin(r *http.Request, resource string) (ctx context.Context, end func(), err error) {
+	end = b.locks.lock(resource)
+	if err := r.Context().Err(); err != nil {
+		end()
+		return nil, nil, err
+	}
+	return context.WithoutCancel(r.Context()), end, nil
+}
+
+func badValue(detail string) error {
+	return scimerrors.ScimError{Status: http.StatusBadRequest, ScimType: scimerrors.ScimTypeInvalidValue, Detail: detail}
+}
+
+func forbidden(detail string) error {
+	return scimerrors.ScimError{Status: http.StatusForbidden, Detail: detail}
+}
+
+// version is the entity tag of a resource.
+func version(attributes scim.ResourceAttributes, externalID string) string {
+	text, err := json.Marshal([]any{attributes, externalID}) // with the keys of maps in order
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(text)
+	return `W/"` + hex.EncodeToString(sum[:8]) + `"`
+}
+
+// matches checks the header If-Match of a request against the resource as it is.
+func matches(r *http.Request, current scim.Resource) error {
+	header := r.Header.Get("If-Match")
+	if header == "" {
+		return nil
+	}
+	for tag := range strings.SplitSeq(header, ",") {
+		if tag = strings.TrimSpace(tag); tag == "*" || tag == current.Meta.Version {
+			return nil
+		}
+	}
+	return scimerrors.ScimError{Status: http.StatusPreconditionFailed, Detail: "The resource has changed since it was read."}
+}
+
+// passing returns the page of the resources that a filter lets through.
+func passing(resources []scim.Resource, params scim.ListRequestParams) scim.Page {
+	passed := []scim.Resource{}
+	for _, resource := range resources {
+		if params.FilterValidator == nil || passes(params.FilterValidator, resource) {
+			passed = append(passed, resource)
+		}
+	}
+	start := min(params.StartIndex-1, len(passed))
+	return scim.Page{TotalResults: len(passed), Resources: passed[start:min(start+params.Count, len(passed))]}
+}
+
+func passes(f *filter.Validator, resource scim.Resource) bool {
+	attributes := map[string]any{"id": resource.ID}
+	maps.Copy(attributes, resource.Attributes)
+	if resource.ExternalID.Present() {
+		attributes["externalId"] = resource.ExternalID.Value()
+	}
+	return f.PassesFilter(attributes) == nil
+}
+
+// locks make changes of one resource wait for each other.
+type locks struct {
+	mu   sync.Mutex
+	held map[string]*lock
+}
+
+type lock struct {
+	sync.Mutex
+	wanted int
+}
+
+// lock locks a name until unlock is called.
+func (l *locks) lock(name string) (unlock func()) {
+	l.mu.Lock()
+	one := l.held[name]
+	if one == nil {
+		one = new(lock)
+		l.held[name] = one
+	}
+	one.wanted++
+	l.mu.Unlock()
+	one.Lock()
+	return func() {
+		one.Unlock()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if one.wanted--; one.wanted == 0 {
+			delete(l.held, name)
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package rocketchat
+
+import (
+	"cmp"
+	stdjson "encoding/json"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// failure is the union of all forms in which servers report one.
+type failure struct {
+	Error     jsontext.Value `json:"error"`     // a text, or in log-in a number
+	ErrorType jsontext.Value `json:"errorType"` // the code
+	Message   jsontext.Value `json:"message"`   // in the envelopes of log-in and of old servers
+	Reason    jsontext.Value `json:"reason"`    // in a serialised error object
+	Details   jsontext.Value `json:"details"`
+}
+
+// codeAndText finds the code and the text in a failure.
+func (f failure) codeAndText() (code, text string) {
+	text, code = textOf(f.Error), textOf(f.ErrorType)
+	message := textOf(f.Message)
+	switch {
+	case isName(text) && message != "" && message != text: // log-in, register: the code stands in "error"
+		if code == "" || code == "Meteor.Error" {
+			code = text
+		}
+		text = cmp.Or(textOf(f.Reason), message)
+	case text == "":
+		text = message
+	case isName(text) && code != "" && !isName(code): // roles.addUserToRole has them the wrong way round
+		text, code = code, text
+	}
+	text, suffix := cutSuffix(text)
+	if code == "" {
+		code = suffix
+	}
+	if code == "" && isName(text) && strings.Contains(text, "-") {
+		code = text
+	}
+	return code, text
+}
+
+// newError reads the failure that an answer reports. It never fails itself: what cannot
+// be read gives an error that says so.
+func newError(c *call) *Error {
+	e := &Error{
+		Op: c.op, StatusCode: c.answer.status, Attempts: c.tally.attempts,
+		OutcomeUnknown: c.tally.unknown, RetryAfter: c.pacing.refusedFor,
+	}
+	if c.answer.status == http.StatusServiceUnavailable {
+		e.RetryAfter = retryAfter(c.answer.header, c.answer.at)
+	}
+	var f failure
+	if c.answer.isJSON() != "" || json.Unmarshal(c.answer.body, &f, decodeOptions()) != nil {
+		return e.withoutEnvelope(c)
+	}
+	code, text := f.codeAndText()
+	e.Code, e.Message = Code(code), text
+	e.Details = stdjson.RawMessage(f.Details.Clone())
+	e.Class = classify(c, e)
+	e.Err = c.typedDetails(e)
+	return e
+}
+
+// withoutEnvelope completes the error for an answer that is not a JSON object: the
+// server's plain 404, a proxy's page, nothing at all.
+func (e *Error) withoutEnvelope(c *call) *Error {
+	e.Class = classify(c, e)
+	if e.Class == ErrEndpointUnknown {
+		e.Err = c.typedDetails(e)
+		return e
+	}
+	kind, _, _ := mime.ParseMediaType(c.answer.header.Get("Content-Type"))
+	e.foreign = true
+	e.Class = cmp.Or(e.Class, ErrBadAnswer)
+	e.Message = strings.TrimSpace(http.StatusText(c.answer.status) + " (no JSON: " + cmp.Or(kind, "no content type") + ")")
+	return e
+}
+
+// typedDetails is the cause that a program can read off an error.
+func (c *call) typedDetails(e *Error) error {
+	switch e.Class {
+	case ErrSecondFactorRequired:
+		ch := TwoFactorChallenge{Op: c.op, client: c.client}
+		if json.Unmarshal(e.Details, &ch, decodeOptions()) == nil && ch.Method != "" {
+			return &TwoFactorError{Challenge: ch}
+		}
+	case ErrLastOwner:
+		rooms := new(LastOwnerError)
+		_ = json.Unmarshal(e.Details, rooms, decodeOptions()) // without details the class says it all
+		return rooms
+	case ErrEndpointUnknown:
+		if c.version != "" {
+			return plainError(c.op + " needs server " + c.version + " or newer")
+		}
+	case ErrInvalid:
+		policy := new(PasswordPolicyError)
+		if e.Code == CodePasswordPolicyNotMet && json.Unmarshal(e.Details, &policy.Violations, decodeOptions()) == nil {
+			return policy
+		}
+	}
+	return nil
+}
+
+// textOf is the text in a JSON value; a number is its digits, anything else nothing.
+func textOf(v jsontext.Value) string {
+	switch v.Kind() {
+	case '"':
+		text, err := jsontext.AppendUnquote(nil, v)
+		if err != nil {
+			return ""
+		}
+		return string(text)
+	case '0':
+		return string(v)
+	}
+	return ""
+}
+
+// isName reports a code, as opposed to a sentence.
+func isName(s string) bool {
+	return s != "" && !strings.ContainsAny(s, " \t\n")
+}
+
+// cutSuffix takes the code off a text like "Invalid user [error-invalid-user]".
+func cutSuffix(text string) (rest, code string) {
+	text = strings.TrimSpace(text)
+	open := strings.LastIndexByte(text, '[')
+	if open < 0 || !strings.HasSuffix(text, "]") || !isName(text[open+1:len(text)-1]) {
+		return text, ""
+	}
+	return strings.TrimSpace(text[:open]), text[open+1 : len(text)-1]
+}

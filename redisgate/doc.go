@@ -1,0 +1,15 @@
+// Package redisgate is a [gate.Gate] for processes that share an address, and with it
+// the rate limits of a Rocket.Chat server. They keep the account together, in a Redis or
+// Valkey server that they all reach:
+//
+//	rdb := redis.NewClient(&redis.Options{Addr: "redis:6379"})
+//	g := redisgate.New(rdb, "office-berlin")
+//	defer g.Close(ctx)
+//	client, err := rocketchat.New("https://chat.example.org", rocketchat.WithGate(g), …)
+//
+// The scope names the outgoing address. Processes behind one address use the same scope;
+// processes behind another address have limits of their own and use another.
+//
+// Without Redis a gate falls back to a [gate.Memory] that has seen every answer so far,
+// and returns by itself; see [WithoutFallback].
+package redisgate

@@ -1,0 +1,225 @@
+package redisgate_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rocketchat-go/rocketchat/gate"
+	"github.com/rocketchat-go/rocketchat/gate/gatetest"
+	"github.com/rocketchat-go/rocketchat/redisgate"
+)
+
+// counter counts the scripts that a client runs.
+type counter struct{ n atomic.Int64 }
+
+func (c *counter) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (c *counter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (c *counter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() == "evalsha" {
+			c.n.Add(1)
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// gatesOn are gates on one Redis.
+func gatesOn(t *testing.T, m *miniredis.Miniredis, n int, opts ...redisgate.Option) ([]gate.Gate, *counter) {
+	t.Helper()
+	count := &counter{}
+	var gates []gate.Gate
+	for range n {
+		g := join(m, opts...)
+		g.rdb.AddHook(count)
+		t.Cleanup(func() { assert.NoError(t, g.Close(context.WithoutCancel(t.Context()))) })
+		gates = append(gates, g)
+	}
+	return gates, count
+}
+
+func newRedis() *miniredis.Miniredis {
+	m := miniredis.NewMiniRedis()
+	m.ClockTTL(true)
+	return m
+}
+
+func TestSixteenGates(t *testing.T) {
+	t.Parallel()
+	for _, s := range []struct {
+		gatetest.Simulation
+
+		name     string
+		gates    int
+		over     float64
+		refused  int
+		commands float64 // a call
+	}{
+		{gatetest.Simulation{Calls: 160}, "16 gates", 16, .005, 0, 4},
+		{gatetest.Simulation{Calls: 160, Clock: time.Hour}, "the server is an hour ahead", 16, .005, 0, 4},
+		{gatetest.Simulation{Calls: 160, Jitter: 6}, "resets that differ", 16, .005, 0, 4},
+		{gatetest.Simulation{Calls: 160, Lost: .5, LostAs: gate.Free}, "50 % without headers", 16, .02, 0, 4},
+		{gatetest.Simulation{Calls: 160, Lost: 1}, "100 % without headers", 16, .15, 2, 4},
+		{gatetest.Simulation{Calls: 40, Latency: 8 * time.Second}, "slow answers", 4, .2, 0, 4},
+		{gatetest.Simulation{Calls: 160, Neighbour: 3}, "a neighbour", 16, .25, 16, 4},
+		{gatetest.Simulation{Calls: 640, Unlimited: true}, "no limit", 16, 40, 0, 1},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := newRedis()
+				gates, count := gatesOn(t, m, s.gates)
+				result := s.Run(t.Context(), gates...)
+				commands := float64(count.n.Load()) / float64(s.Calls)
+				t.Logf("%s, %.2f commands a call", result, commands)
+				assert.Zero(t, result.Failed)
+				assert.LessOrEqual(t, result.Refused, s.refused)
+				assert.LessOrEqual(t, result.Crowded, 1)
+				assert.LessOrEqual(t, result.Over(), s.over)
+				assert.LessOrEqual(t, commands, s.commands)
+				for _, key := range m.Keys() {
+					assert.NotZero(t, m.TTL(key), key)
+				}
+				time.Sleep(10 * time.Minute)
+				assert.Empty(t, m.Keys())
+			})
+		})
+	}
+}
+
+// TestLostState: whatever Redis forgets, no pass is given out twice and nothing hangs.
+func TestLostState(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(context.Context, *redis.Client) error{
+		"FLUSHALL":     func(ctx context.Context, rdb *redis.Client) error { return rdb.FlushAll(ctx).Err() },
+		"SCRIPT FLUSH": func(ctx context.Context, rdb *redis.Client) error { return rdb.ScriptFlush(ctx).Err() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := newRedis()
+				gates, _ := gatesOn(t, m, 4)
+				rdb := gates[0].(*owner).rdb //nolint:forcetypeassert // of gatesOn
+				ctx, cancel := context.WithCancel(t.Context())
+				var losing sync.WaitGroup
+				losing.Go(func() {
+					for {
+						select {
+						case <-ctx.Done():
+							return
+						case <-time.After(17 * time.Second):
+							assert.NoError(t, lose(context.WithoutCancel(ctx), rdb))
+						}
+					}
+				})
+				result := gatetest.Simulation{Calls: 80}.Run(t.Context(), gates...)
+				cancel()
+				losing.Wait()
+				t.Log(result)
+				assert.Zero(t, result.Failed)
+				assert.LessOrEqual(t, result.Refused, 8, "at most a probe for each loss")
+				assert.Less(t, result.Over(), .3)
+			})
+		})
+	}
+}
+
+// TestRepeatedStep: a script that the client repeats, because its answer was late, does
+// not give out passes twice.
+func TestRepeatedStep(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newRedis()
+		gates, _ := gatesOn(t, m, 2)
+		for _, g := range gates {
+			g.(*owner).rdb.AddHook(twice{}) //nolint:forcetypeassert // of gatesOn
+		}
+		result := gatetest.Simulation{Calls: 40}.Run(t.Context(), gates...)
+		t.Log(result)
+		assert.Zero(t, result.Failed)
+		assert.Zero(t, result.Refused)
+		assert.Less(t, result.Over(), .01)
+	})
+}
+
+// twice runs each script twice, and returns the second answer.
+type twice struct{}
+
+func (twice) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (twice) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (twice) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() != "evalsha" {
+			return next(ctx, cmd)
+		}
+		if err := next(ctx, cmd); err != nil {
+			return err
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// TestExempt: for those who are not limited Redis is not asked.
+func TestExempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newRedis()
+		gates, count := gatesOn(t, m, 2)
+		result := gatetest.Simulation{Calls: 200, Unlimited: true}.Run(t.Context(), gates[0])
+		require.Zero(t, result.Failed)
+		time.Sleep(time.Second)
+		before := count.n.Load()
+		result = gatetest.Simulation{Calls: 200, Unlimited: true}.Run(t.Context(), gates[0])
+		require.Zero(t, result.Failed)
+		assert.Equal(t, before, count.n.Load())
+		result = gatetest.Simulation{Calls: 200, Unlimited: true}.Run(t.Context(), gates[1])
+		assert.LessOrEqual(t, count.n.Load()-before, int64(2), "another process hears of it with its first call")
+		assert.LessOrEqual(t, result.Took, 2*50*time.Millisecond)
+	})
+}
+
+func TestHashedCallers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newRedis()
+		gates, _ := gatesOn(t, m, 1)
+		where := gate.Route{Server: "chat.example.org", Op: "users.info", Caller: "ann@example.org"}
+		pass, err := gates[0].Enter(t.Context(), gate.Entry{Route: where})
+		require.NoError(t, err)
+		gates[0].Leave(t.Context(), where, pass, gate.Sighting{Kind: gate.Counted, Limit: 10, Remaining: 9, Window: 1, Reset: time.Minute})
+		time.Sleep(time.Second)
+		dump := m.Dump()
+		assert.NotEmpty(t, m.Keys())
+		assert.NotContains(t, dump, "ann")
+		assert.NotContains(t, dump, "example.org")
+		known, err := gates[0].(*owner).Limit(t.Context(), where) //nolint:forcetypeassert // of gatesOn
+		require.NoError(t, err)
+		assert.Equal(t, 9, known.Remaining)
+		assert.Equal(t, 10, known.Limit)
+	})
+}
+
+func ExampleNew() {
+	rdb := redis.NewClient(&redis.Options{Addr: "redis:6379"})
+	g := redisgate.New(rdb, "office-berlin", redisgate.WithTimeout(500*time.Millisecond))
+	if err := g.Warm(context.Background()); err != nil {
+		fmt.Println(err) // the gate falls back, and tries again
+	}
+}

@@ -1,0 +1,71 @@
+package rocketchattest
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// What a test gets wrong must not pass silently: a misspelled setting would leave the server as it is, and the test would test nothing.
+
+// check refuses a configuration that no server has.
+func (c *config) check() (version, error) {
+	v, err := parseVersion(c.version)
+	if err != nil {
+		return v, err
+	}
+	var wrong []error
+	known := defaultSettings(v)
+	for name, value := range c.settings {
+		wrong = append(wrong, checkSetting(known, name, value))
+	}
+	for name := range c.environment {
+		if !slices.Contains(variables(), name) {
+			wrong = append(wrong, fmt.Errorf("environment variable %q: it changes nothing here", name))
+		}
+	}
+	if c.latency < 0 {
+		wrong = append(wrong, fmt.Errorf("latency %v: want none or more", c.latency))
+	}
+	if c.calls < 0 || c.calls > 0 && c.window <= 0 {
+		wrong = append(wrong, fmt.Errorf("limit of %d calls in %v: want a number of calls in a stretch of time, or no calls for no limit", c.calls, c.window))
+	}
+	slices.SortFunc(wrong, func(a, b error) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return v, errors.Join(wrong...)
+}
+
+// variables are those of the environment that change something here.
+func variables() []string {
+	return []string{"CREATE_TOKENS_FOR_USERS", "CREATE_TOKENS_FOR_USERS_SECRET", unsafeParameters, testModeVariable}
+}
+
+// checkSetting refuses a setting that is not among the known ones, and a value of another kind.
+func checkSetting(known map[string]any, name string, value any) error {
+	usual, ok := known[name]
+	_, idle := otherSettings()[name]
+	switch {
+	case idle:
+		return fmt.Errorf("setting %q: it changes nothing here", name)
+	case !ok:
+		return fmt.Errorf("setting %q: there is none of that name", name)
+	case kindOfSetting(value) != kindOfSetting(usual):
+		return fmt.Errorf("setting %q: %T, want %s", name, value, kindOfSetting(usual))
+	}
+	return nil
+}
+
+func kindOfSetting(value any) kind {
+	switch value.(type) {
+	case int, int64, float64:
+		return kindNumber
+	}
+	return kindOfValue(value)
+}
+
+// must stops a test that gets something wrong.
+func must(err error) {
+	if err != nil {
+		panic("rocketchattest: " + err.Error())
+	}
+}

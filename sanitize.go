@@ -1,0 +1,230 @@
+package rocketchat
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"unicode"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Every text that leaves the library passes here last: what servers, transports and the
+// caller's functions say becomes one line of printable characters and bounded length,
+// without addresses and without the secrets of the call.
+
+const (
+	maxText = 300 // characters
+	maxCode = 100
+)
+
+// sanitize makes the error of a call fit to leave the library.
+func (c *call) sanitize(e *Error) *Error {
+	if e.clean {
+		return e
+	}
+	e.clean = true
+	secrets := c.secrets()
+	e.Message = sanitized(e.Message, maxText, secrets)
+	e.Code = Code(sanitized(string(e.Code), maxCode, secrets))
+	for _, secret := range secrets {
+		quoted, _ := jsontext.AppendQuote(nil, secret)
+		e.Details = bytes.ReplaceAll(e.Details, quoted[1:len(quoted)-1], []byte(redacted))
+	}
+	if e.Err != nil {
+		e.Err = &cause{text: sanitized(describe(e.Err), maxText, secrets), err: e.Err}
+	}
+	return e
+}
+
+// cause is a cause whose text may leave the library.
+type cause struct {
+	text string
+	err  error
+}
+
+func (c *cause) Error() string { return c.text }
+func (c *cause) Unwrap() error { return c.err }
+
+// cause makes the error of an attempt fit to leave the library.
+func (c *call) cause(err error) error {
+	return &cause{text: sanitized(describe(err), maxText, c.secrets()), err: err}
+}
+
+// secrets are the texts that no error of the call may show, the longest first.
+func (c *call) secrets() []string {
+	known := []Secret{c.credentials.Token, c.proof.code, c.proof.typed, c.settings.factorCode, c.settings.factorTyped}
+	if c.body != nil {
+		collect := json.WithMarshalers(json.MarshalToFunc(func(enc *jsontext.Encoder, s Secret) error {
+			known = append(known, s)
+			return enc.WriteToken(jsontext.Null)
+		}))
+		_ = json.MarshalWrite(io.Discard, c.body, collect)
+	}
+	var texts []string
+	for _, secret := range known {
+		if !secret.IsZero() {
+			texts = append(texts, secret.Reveal())
+		}
+	}
+	slices.SortFunc(texts, func(a, b string) int { return len(b) - len(a) })
+	return slices.Compact(texts)
+}
+
+// sanitized is text as it may leave the library.
+func sanitized(text string, limit int, secrets []string) string {
+	if text == "" {
+		return ""
+	}
+	text = text[:min(len(text), 64*limit)]
+	for _, secret := range secrets {
+		text = withoutSecret(text, secret)
+	}
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r), r == unicode.ReplacementChar:
+			return -1
+		}
+		return r
+	}, text)
+	words := strings.Fields(text)
+	for i, word := range words {
+		words[i] = withoutAddress(word)
+	}
+	text = strings.Join(words, " ")
+	for _, secret := range secrets { // what it looks like on one line
+		text = withoutSecret(text, strings.Join(strings.Fields(secret), " "))
+	}
+	if runes := []rune(text); len(runes) > limit {
+		text = string(runes[:limit]) + "…"
+	}
+	return text
+}
+
+// shortSecret is the length up to which a secret is taken out only where it stands
+// alone, because it may be a part of any word.
+const shortSecret = 3
+
+func withoutSecret(text, secret string) string {
+	switch {
+	case secret == "":
+		return text
+	case len(secret) > shortSecret:
+		return strings.ReplaceAll(text, secret, redacted)
+	}
+	alone := regexp.MustCompile(`(^|[^\pL\pN])` + regexp.QuoteMeta(secret) + `($|[^\pL\pN])`)
+	return alone.ReplaceAllString(text, "${1}"+redacted+"${2}")
+}
+
+// withoutAddress replaces a URL in a word.
+func withoutAddress(word string) string {
+	at := strings.Index(word, "://")
+	if at <= 0 {
+		return word
+	}
+	start := strings.LastIndexFunc(word[:at], func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '+' && r != '-' && r != '.'
+	})
+	return word[:start+1] + "[address]"
+}
+
+// describe is the text of a cause. The errors of transports are described by their type:
+// their texts hold addresses, and pieces of what was received.
+func describe(err error) string {
+	switch err := err.(type) { //nolint:errorlint // each layer is looked at
+	case *cause:
+		return err.text
+	case *Error:
+		return strings.TrimPrefix(err.Error(), "rocketchat: ")
+	case *TwoFactorError, *LastOwnerError, *PasswordPolicyError:
+		return err.Error()
+	case *notSentError:
+		return describe(err.error)
+	case *noConnectionError:
+		return describe(err.error)
+	case plainError, *callerError, *endedError:
+		return err.Error()
+	case interface{ Unwrap() []error }:
+		texts := make([]string, 0, 2)
+		for _, inner := range err.Unwrap() {
+			texts = append(texts, describe(inner))
+		}
+		return strings.Join(texts, "; ")
+	}
+	if text := describeTransport(err); text != "" {
+		return text
+	}
+	return fmt.Sprintf("the transport failed (%T)", err)
+}
+
+// plainError is an error of this package whose text may leave it as it is.
+type plainError string
+
+func (e plainError) Error() string { return string(e) }
+
+// callerError is an error of a function of the caller's, whose text they want to see.
+type callerError struct{ error }
+
+func (e *callerError) Unwrap() error { return e.error }
+
+// streamError is what the HTTP/2 client of net/http, whose types are not exported, can
+// be read as with [errors.As].
+type streamError struct {
+	StreamID uint32
+	Code     uint32
+	Cause    error
+}
+
+func (streamError) Error() string { return "stream error" }
+
+// describeTransport describes the errors that come from the network.
+func describeTransport(err error) string {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		if dns.IsNotFound {
+			return "the host was not found"
+		}
+		return "the name of the host could not be looked up"
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "the server's certificate is not trusted"
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "the server's certificate is not trusted"
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return "the server does not speak TLS"
+	}
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno.Error()
+	}
+	if stream, ok := errors.AsType[streamError](err); ok {
+		return fmt.Sprintf("the HTTP/2 stream was reset (code %d)", stream.Code)
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return context.Canceled.Error()
+	case errors.Is(err, context.DeadlineExceeded):
+		return context.DeadlineExceeded.Error()
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
+		return "the connection was closed"
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return "the connection timed out"
+	}
+	if timeout, ok := err.(net.Error); ok && timeout.Timeout() { //nolint:errorlint // the outermost error is meant
+		return "the connection timed out"
+	}
+	return ""
+}

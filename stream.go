@@ -1,0 +1,386 @@
+package rocketchat
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// stream is the body of an answer that is read while it arrives.
+//
+// As long as the caller keeps up, it reads when it is read. When the caller takes longer
+// than the network, a goroutine reads ahead, as much as [WithMaxAnswer] allows, so that
+// the server is done early. What was read ahead is held in segments, which are used again.
+type stream struct {
+	body    io.ReadCloser
+	cancel  context.CancelFunc // ends the attempt
+	idle    *time.Timer        // ends it without a byte from the network
+	watcher *time.Timer        // reads ahead when the caller is away
+	timeout time.Duration
+	limit   int64 // bytes that may be held, and that an item may have
+
+	unread  []byte // of segment
+	segment []byte // that Read is at
+	item    int64  // bytes read since the last item
+
+	mu      sync.Mutex
+	changed sync.Cond // of anything below
+	reading bool      // Read waits for the network
+	reads   int
+	seen    int  // reads when the watcher looked last
+	ahead   bool // a goroutine reads
+	full    [][]byte
+	held    int64 // bytes in full
+	spare   [][]byte
+	closed  bool
+	err     error // why nothing more comes
+}
+
+const (
+	segmentSize = 64 << 10
+	// maxSpare bounds the segments that are kept to be used again.
+	maxSpare = 16
+	// watchTime is how long the caller may take for what one Read gave them before the
+	// stream reads ahead.
+	watchTime = 50 * time.Millisecond
+)
+
+func newStream(body io.ReadCloser, cancel context.CancelFunc, timeout time.Duration, limit int64) *stream {
+	s := &stream{body: body, cancel: cancel, timeout: timeout, limit: limit, segment: make([]byte, segmentSize)}
+	s.changed.L = &s.mu
+	s.idle = time.AfterFunc(timeout, cancel)
+	s.idle.Stop()
+	s.watcher = time.AfterFunc(time.Hour, s.watch)
+	s.watcher.Reset(watchTime)
+	return s
+}
+
+// Read implements [io.Reader].
+func (s *stream) Read(p []byte) (int, error) {
+	if len(s.unread) == 0 {
+		if err := s.next(); err != nil {
+			return 0, err
+		}
+	}
+	if s.item > s.limit {
+		return 0, errTooLarge
+	}
+	n := copy(p, s.unread)
+	s.unread = s.unread[n:]
+	s.item += int64(n)
+	return n, nil
+}
+
+// next takes up the next segment.
+func (s *stream) next() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	if s.ahead {
+		return s.take()
+	}
+	if s.err != nil {
+		return s.err
+	}
+	s.reading = true
+	s.mu.Unlock()
+	n, err := s.receive(s.segment)
+	s.mu.Lock()
+	s.reading = false
+	s.unread, s.err = s.segment[:n], err
+	if n == 0 {
+		return err
+	}
+	return nil
+}
+
+// take takes up a segment that was read ahead, and gives the last one back.
+func (s *stream) take() error {
+	if len(s.spare) < maxSpare {
+		s.spare = append(s.spare, s.segment[:cap(s.segment)])
+	}
+	for len(s.full) == 0 && s.err == nil {
+		s.changed.Wait()
+	}
+	if len(s.full) == 0 {
+		return s.err
+	}
+	s.segment, s.full[0] = s.full[0], nil
+	s.unread, s.full = s.segment, s.full[1:]
+	s.held -= int64(len(s.segment))
+	s.changed.Broadcast()
+	return nil
+}
+
+// receive reads from the network, within the time allowed.
+func (s *stream) receive(segment []byte) (int, error) {
+	s.idle.Reset(s.timeout)
+	defer s.idle.Stop()
+	return io.ReadAtLeast(s.body, segment, 1)
+}
+
+// readAhead has a goroutine read, unless one does.
+func (s *stream) readAhead() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ahead && !s.reading && !s.closed && s.err == nil {
+		s.ahead = true
+		go s.fill()
+	}
+}
+
+// watch reads ahead when the caller has been away for long, until it is closed.
+func (s *stream) watch() {
+	s.mu.Lock()
+	away := s.reads == s.seen && !s.reading
+	s.seen = s.reads
+	over := s.ahead || s.closed
+	s.mu.Unlock()
+	if away {
+		s.readAhead()
+	}
+	if !over {
+		s.watcher.Reset(watchTime)
+	}
+}
+
+// fill reads the body to its end.
+func (s *stream) fill() {
+	for {
+		segment := s.free()
+		if segment == nil {
+			return // closed
+		}
+		n := 0
+		var err error
+		for n < len(segment)/2 && err == nil { // small pieces share a segment
+			var more int
+			more, err = s.receive(segment[n:])
+			n += more
+		}
+		s.mu.Lock()
+		if n > 0 {
+			s.full = append(s.full, segment[:n])
+			s.held += int64(n)
+		}
+		s.err = err
+		s.changed.Broadcast()
+		s.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// free waits until more may be held, and returns a segment; nil if the stream was closed.
+func (s *stream) free() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.closed && s.held >= s.limit {
+		s.changed.Wait()
+	}
+	if s.closed {
+		return nil
+	}
+	if last := len(s.spare) - 1; last >= 0 {
+		segment := s.spare[last]
+		s.spare = s.spare[:last]
+		return segment
+	}
+	return make([]byte, segmentSize)
+}
+
+// broken is the failure of the network that ended the stream early, if one did.
+func (s *stream) broken() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if errors.Is(s.err, io.EOF) {
+		return nil
+	}
+	return s.err
+}
+
+// Close ends the stream, whether or not it was read.
+func (s *stream) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.changed.Broadcast()
+	s.mu.Unlock()
+	s.watcher.Stop()
+	s.cancel()
+	return s.body.Close()
+}
+
+// streamed turns the answer to an attempt into a stream, if it is a success that does not
+// announce to be short. Otherwise the answer is read as any other.
+func (c *call) streamed(res *http.Response, cancel context.CancelFunc) bool {
+	if !c.streams || res.StatusCode != http.StatusOK || res.ContentLength >= 0 && res.ContentLength <= segmentSize {
+		return false
+	}
+	config := &c.client.config
+	c.answer.status, c.answer.header, c.answer.at = res.StatusCode, res.Header, time.Now()
+	c.answer.stream = newStream(res.Body, cancel, config.attemptTimeout, config.maxAnswer)
+	return true
+}
+
+// listReader reads a list, which is a member of an answer, item by item.
+type listReader[T any] struct {
+	call *call
+	dec  *jsontext.Decoder
+	head *bytes.Buffer // what came before the list; nil once it has begun
+	rest struct {
+		Success *bool `json:"success"`
+		Total   int   `json:"total"`
+	}
+}
+
+// openList makes a call whose answer has a list as the member that it yields. The caller
+// ends the call.
+func openList[T any](ctx context.Context, client *Client, e endpoint, callOpts []CallOption) (*listReader[T], context.Context, error) {
+	e.streams = true
+	c, ctx, err := send(ctx, client, e, callOpts)
+	l := &listReader[T]{call: c}
+	if err != nil {
+		return l, ctx, err
+	}
+	if c.answer.stream == nil {
+		l.dec = jsontext.NewDecoder(bytes.NewBuffer(c.answer.body), decodeOptions())
+	} else {
+		l.head = new(bytes.Buffer)
+		l.dec = jsontext.NewDecoder(io.TeeReader(c.answer.stream, headOf[T]{l}), decodeOptions())
+	}
+	return l, ctx, l.begin()
+}
+
+// headOf keeps what is read before the list begins.
+type headOf[T any] struct{ list *listReader[T] }
+
+func (h headOf[T]) Write(p []byte) (int, error) {
+	if h.list.head == nil {
+		return len(p), nil
+	}
+	return h.list.head.Write(p)
+}
+
+// begin reads up to the list. An answer without is decoded as any other.
+func (l *listReader[T]) begin() error {
+	if other := l.call.answer.isJSON(); other != "" {
+		return badAnswer(l.call, "the answer is not JSON but "+other, nil)
+	}
+	if l.dec.PeekKind() == '{' {
+		_, _ = l.dec.ReadToken()
+	}
+	found, err := l.members()
+	if found {
+		l.head = nil
+		return nil
+	}
+	if broken := l.broken(); broken != nil {
+		return broken
+	}
+	if errors.Is(err, errTooLarge) {
+		return badAnswer(l.call, "the answer cannot be read", errTooLarge)
+	}
+	if l.head != nil {
+		l.call.answer.body = l.head.Bytes()
+	}
+	if _, failed := decode[jsontext.Value](l.call); failed != nil || err != nil {
+		return cmp.Or[error](failed, badAnswer(l.call, "the answer cannot be read", withoutValues(err)))
+	}
+	return badAnswer(l.call, fmt.Sprintf("the answer has no %q", l.call.member), nil)
+}
+
+// members reads members up to the list, or to the end of the answer.
+func (l *listReader[T]) members() (found bool, err error) {
+	for l.dec.PeekKind() == '"' {
+		name, err := l.dec.ReadValue()
+		if err != nil {
+			return false, err
+		}
+		switch string(name) {
+		case `"` + l.call.member + `"`:
+			if l.dec.PeekKind() == '[' {
+				_, err = l.dec.ReadToken()
+				return err == nil, err
+			}
+			err = l.dec.SkipValue()
+		case `"success"`:
+			err = json.UnmarshalDecode(l.dec, &l.rest.Success)
+		case `"total"`:
+			err = json.UnmarshalDecode(l.dec, &l.rest.Total)
+		default:
+			err = l.dec.SkipValue()
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	_, err = l.dec.ReadToken()
+	return false, err
+}
+
+// next returns the next item, or nil after the last.
+func (l *listReader[T]) next() (*T, error) {
+	if l.dec.PeekKind() != ']' {
+		item := new(T)
+		if err := json.UnmarshalDecode(l.dec, item, decodeOptions()); err != nil {
+			return nil, l.failed(err)
+		}
+		if l.call.answer.stream != nil {
+			l.call.answer.stream.item = 0
+		}
+		return item, nil
+	}
+	if _, err := l.dec.ReadToken(); err != nil {
+		return nil, l.failed(err)
+	}
+	if _, err := l.members(); err != nil {
+		return nil, l.failed(err)
+	}
+	if l.rest.Success != nil && !*l.rest.Success {
+		return nil, badAnswer(l.call, "the answer does not say that the call succeeded", nil)
+	}
+	return nil, nil
+}
+
+// failed is the error of an answer that could not be read on.
+func (l *listReader[T]) failed(err error) error {
+	if broken := l.broken(); broken != nil {
+		return broken
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return &brokenError{noAnswer(l.call, io.ErrUnexpectedEOF)}
+	}
+	return badAnswer(l.call, "the answer cannot be read", withoutValues(err))
+}
+
+// broken is the failure of the network that ended the answer early, if one did.
+func (l *listReader[T]) broken() error {
+	s := l.call.answer.stream
+	if s == nil {
+		return nil
+	}
+	err := s.broken()
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled):
+		err = errAttemptTimeout
+	}
+	return &brokenError{noAnswer(l.call, err)}
+}
+
+// brokenError is an answer that ended early. The list can be asked for again.
+type brokenError struct{ err *Error }
+
+func (e *brokenError) Error() string { return e.err.Error() }
+func (e *brokenError) Unwrap() error { return e.err }

@@ -1,0 +1,321 @@
+package rocketchat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// listServer answers users.list with as many users as it has, in order of their IDs.
+type listServer struct {
+	ids      []string
+	calls    atomic.Int32
+	offsets  []int
+	cap      int                                  // users in one answer; 0: all
+	onUser   func(call, n int, w io.Writer) error // called before each user is written
+	finished atomic.Int32                         // answers that were written to their end
+}
+
+func numbered(n int) (ids []string) {
+	for i := range n {
+		ids = append(ids, fmt.Sprintf("%08d", i*10))
+	}
+	return ids
+}
+
+func (s *listServer) RoundTrip(r *http.Request) (*http.Response, error) {
+	call := int(s.calls.Add(1))
+	offset, _ := strconv.Atoi(r.URL.Query().Get("offset"))
+	s.offsets = append(s.offsets, offset)
+	ids := s.ids[min(offset, len(s.ids)):]
+	if count, _ := strconv.Atoi(r.URL.Query().Get("count")); count > 0 {
+		ids = ids[:min(count, len(ids))]
+	}
+	if s.cap > 0 {
+		ids = ids[:min(s.cap, len(ids))]
+	}
+	total := len(s.ids)
+	pipe, w := io.Pipe()
+	stop := context.AfterFunc(r.Context(), func() { _ = w.CloseWithError(r.Context().Err()) })
+	go func() {
+		defer stop()
+		err := s.write(w, call, ids, offset, total)
+		if err == nil {
+			s.finished.Add(1)
+		}
+		_ = w.CloseWithError(err)
+	}()
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, ContentLength: -1, Body: pipe}, nil
+}
+
+func (s *listServer) write(w io.Writer, call int, ids []string, offset, total int) error {
+	if _, err := io.WriteString(w, `{"count":1,"users":[`); err != nil {
+		return err
+	}
+	for i, id := range ids {
+		if s.onUser != nil {
+			if err := s.onUser(call, i, w); err != nil {
+				return err
+			}
+		}
+		comma := ","
+		if i == 0 {
+			comma = ""
+		}
+		if _, err := fmt.Fprintf(w, `%s{"_id":%q,"username":"u%s","name":"A name of usual length","active":true}`, comma, id, id); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, `],"offset":%d,"total":%d,"success":true}`, offset, total)
+	return err
+}
+
+// names are the IDs of the users that All yields.
+func names(t *testing.T, c *Client, each func(n int)) (ids []string, err error) {
+	for user, err := range c.Users.All(t.Context(), UserListOptions{}) {
+		if err != nil {
+			return ids, err
+		}
+		ids = append(ids, user.ID)
+		if each != nil {
+			each(len(ids))
+		}
+	}
+	return ids, nil
+}
+
+// TestAllStreams: the whole list comes in one call, and the first user is there before
+// the last byte was sent.
+func TestAllStreams(t *testing.T) {
+	t.Parallel()
+	srv := &listServer{ids: numbered(20000)}
+	first := make(chan struct{})
+	srv.onUser = func(_, n int, _ io.Writer) error {
+		if n == 10000 {
+			<-first
+		}
+		return nil
+	}
+	c := newTestClient(t, srv, WithMaxAnswer(1<<20)) // less than the list
+	ids, err := names(t, c, func(n int) {
+		if n == 1 {
+			close(first)
+		}
+	})
+	require.NoError(t, err)
+	assert.Equal(t, srv.ids, ids)
+	assert.EqualValues(t, 1, srv.calls.Load())
+}
+
+// TestStreamBreaks at any place: the next one goes on after the last user.
+func TestStreamBreaks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &listServer{ids: numbered(3000)}
+		gone := 0
+		srv.onUser = func(call, n int, _ io.Writer) error {
+			if n != 400 || call > 5 {
+				return nil
+			}
+			if call == 3 { // users before the place where it goes on are deleted
+				srv.ids = slices.Delete(slices.Clone(srv.ids), 100, 130)
+				gone = 30
+			}
+			return io.ErrUnexpectedEOF
+		}
+		before := slices.Clone(srv.ids)
+		ids, err := names(t, newTestClient(t, srv), nil)
+		require.NoError(t, err)
+		assert.Equal(t, before, ids, "each once, and none of those behind the gap is missed")
+		assert.Equal(t, 30, gone)
+		assert.Greater(t, srv.calls.Load(), int32(5))
+	})
+}
+
+// TestStreamThatAlwaysBreaks ends with an error.
+func TestStreamThatAlwaysBreaks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &listServer{ids: numbered(3000)}
+		srv.onUser = func(_, n int, _ io.Writer) error {
+			if n == 1 {
+				return io.ErrUnexpectedEOF
+			}
+			return nil
+		}
+		_, err := names(t, newTestClient(t, srv), nil)
+		require.ErrorIs(t, err, ErrUnreachable)
+		assert.LessOrEqual(t, srv.calls.Load(), int32(6))
+	})
+}
+
+// TestStreamThatStalls is asked for again after the time for an attempt.
+func TestStreamThatStalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &listServer{ids: numbered(3000)}
+		stalled := make(chan struct{})
+		srv.onUser = func(call, n int, _ io.Writer) error {
+			if call == 1 && n == 1500 {
+				<-stalled
+			}
+			return nil
+		}
+		start := time.Now()
+		ids, err := names(t, newTestClient(t, srv, WithAttemptTimeout(10*time.Second)), nil)
+		close(stalled)
+		require.NoError(t, err)
+		assert.Equal(t, srv.ids, ids)
+		assert.Less(t, time.Since(start), 15*time.Second)
+	})
+}
+
+// TestSlowCaller: what came and was not consumed is held up to WithMaxAnswer, and a
+// stream may take longer than an attempt as long as the server sends.
+func TestSlowCaller(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const limit = 1 << 20
+		var sent atomic.Int64
+		srv := &listServer{ids: numbered(30000)} // about 2.6 MB
+		srv.onUser = func(int, int, io.Writer) error { sent.Add(85); return nil }
+		c := newTestClient(t, srv, WithMaxAnswer(limit), WithAttemptTimeout(time.Second))
+		n := 0
+		for _, err := range c.Users.All(t.Context(), UserListOptions{}) {
+			require.NoError(t, err)
+			switch n++; {
+			case n <= 1000:
+				time.Sleep(time.Millisecond)
+			case n == 1001:
+				synctest.Wait()
+				assert.Greater(t, sent.Load(), int64(limit)*9/10, "the server is not held up by a slow caller")
+				assert.Less(t, sent.Load(), int64(limit)*12/10+1000*85, "but for the memory that it may take")
+			}
+		}
+		assert.Equal(t, 30000, n)
+		assert.EqualValues(t, 1, srv.calls.Load())
+	})
+}
+
+// TestCallerStopsReading: the answer is not read on, and nothing is left behind.
+func TestCallerStopsReading(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { // which fails if goroutines are left
+		srv := &listServer{ids: numbered(20000)}
+		ended := 0
+		c := newTestClient(t, srv, WithTrace(Trace{CallDone: func(context.Context, CallResult) { ended++ }}))
+		for user, err := range c.Users.All(t.Context(), UserListOptions{}) {
+			require.NoError(t, err)
+			if user.ID == srv.ids[100] {
+				break
+			}
+		}
+		synctest.Wait()
+		assert.Zero(t, srv.finished.Load())
+		assert.Equal(t, 1, ended)
+	})
+}
+
+// TestStreamIsCancelled with its context.
+func TestStreamIsCancelled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &listServer{ids: numbered(20000)}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		stop := errors.New("enough")
+		n := 0
+		var last error
+		for _, err := range newTestClient(t, srv).Users.All(ctx, UserListOptions{}) {
+			if last = err; err == nil {
+				if n++; n == 100 {
+					cancel(stop)
+				}
+			}
+		}
+		require.ErrorIs(t, last, stop)
+		require.ErrorIs(t, last, context.Canceled)
+		assert.EqualValues(t, 1, srv.calls.Load())
+		isClean(t, last.Error())
+	})
+}
+
+// TestStreamOfACappedServer goes on page by page.
+func TestStreamOfACappedServer(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []int{1, 2, 50, 100} {
+		srv := &listServer{ids: numbered(250), cap: limit}
+		if limit == 1 {
+			srv.ids = srv.ids[:3]
+		}
+		ids, err := names(t, newTestClient(t, srv), nil)
+		if limit == 1 { // a page of one cannot overlap
+			require.NoError(t, err)
+		}
+		require.NoError(t, err, limit)
+		assert.Equal(t, srv.ids, ids, limit)
+	}
+}
+
+// TestBadStreams: what is not a list is the error that it would be if it came at once.
+func TestBadStreams(t *testing.T) {
+	t.Parallel()
+	huge := strings.Repeat("x", 2<<20)
+	for name, tc := range map[string]struct {
+		body, contentType, text string
+		class                   error
+	}{
+		"a failure":        {`{"success":false,"error":"User does not exist [error-invalid-user]"}`, "application/json", "User does not exist", ErrNotFound},
+		"no list":          {`{"success":true,"total":3}`, "application/json", `no "users"`, ErrBadAnswer},
+		"null for a list":  {`{"success":true,"users":null}`, "application/json", `no "users"`, ErrBadAnswer},
+		"a page":           {`<html>`, "text/html", "not JSON", ErrBadAnswer},
+		"nonsense":         {`nonsense`, "application/json", "cannot be read", ErrBadAnswer},
+		"nonsense in it":   {`{"users":[{"_id":"a"},nonsense]}`, "application/json", "cannot be read", ErrBadAnswer},
+		"another type":     {`{"users":[1]}`, "application/json", "cannot be read", ErrBadAnswer},
+		"a failure behind": {`{"users":[{"_id":"a"}],"total":1,"success":false}`, "application/json", "succeeded", ErrBadAnswer},
+		"a huge user":      {`{"users":[{"_id":"a","name":"` + huge + `"}],"total":1,"success":true}`, "application/json", "larger than", ErrBadAnswer},
+		"a huge member":    {`{"x":"` + huge + `","users":[]}`, "application/json", "larger than", ErrBadAnswer},
+	} {
+		c := newTestClient(t, serve(func(int, *http.Request) (*http.Response, error) {
+			res := reply(200, tc.contentType, tc.body)
+			res.ContentLength = -1
+			return res, nil
+		}), WithMaxAnswer(1<<20))
+		_, err := names(t, c, nil)
+		require.ErrorIs(t, err, tc.class, name)
+		require.ErrorContains(t, err, tc.text, name)
+		isClean(t, err.Error())
+	}
+}
+
+// TestTruncatedStream: an answer that ends early without an error of the network is
+// asked for again, too.
+func TestTruncatedStream(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newTestClient(t, serve(func(n int, _ *http.Request) (*http.Response, error) {
+			body := `{"users":[{"_id":"a"},{"_id":"b"},{"_id":"c"}],"total":3,"success":true}`
+			if n == 1 {
+				body = body[:30]
+			}
+			res := reply(200, "application/json", body)
+			res.ContentLength = -1
+			return res, nil
+		}))
+		ids, err := names(t, c, nil)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"a", "b", "c"}, ids)
+	})
+}

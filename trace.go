@@ -1,0 +1,205 @@
+package rocketchat
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Trace is a set of functions that see what calls do, for metrics, traces and progress
+// displays; see [WithTrace]. Any of them may be nil. They are called on the goroutine of
+// the call, except that Waiting can be called on another one, and should be quick.
+//
+// Nothing that they are given holds credentials, addresses or bodies.
+type Trace struct {
+	// CallStart is called when a call begins. The call goes on with the context that it
+	// returns, and the other functions get that context or one derived from it.
+	CallStart func(ctx context.Context, info CallInfo) context.Context
+	// AttemptStart is called before an attempt is sent, after all pauses. It may add
+	// headers, such as traceparent. The attempt is made with the context it returns.
+	AttemptStart func(ctx context.Context, info AttemptInfo) context.Context
+	// AttemptDone is called after an attempt.
+	AttemptDone func(ctx context.Context, attempt Attempt)
+	// Waiting is called before a pause. Its length is a lower bound.
+	Waiting func(ctx context.Context, wait WaitInfo)
+	// CallDone is called when a call has ended.
+	CallDone func(ctx context.Context, result CallResult)
+}
+
+// CallInfo describes a call that begins.
+type CallInfo struct {
+	Op     string // the operation, such as "users.update"
+	Method string // of HTTP
+	Path   string // below the server's address, without query; user names in it are replaced
+	Server string // host and port
+}
+
+// AttemptInfo describes an attempt that begins.
+type AttemptInfo struct {
+	Op     string
+	Number int         // 1 for the first
+	Header http.Header // to add to; those of the library win
+}
+
+// Attempt is one attempt of a call that has ended.
+type Attempt struct {
+	Op         string
+	Number     int           // 1 for the first
+	StatusCode int           // 0 if no answer came
+	Took       time.Duration // from the request to the last byte of the answer
+	Pause      time.Duration // before it: for rate limits, or after a failed attempt
+	Err        error         // why no answer came; its text is one line without addresses and secrets
+}
+
+// WaitReason says what a call waits for.
+type WaitReason string
+
+// The reasons for pauses.
+const (
+	WaitRouteLimit WaitReason = "route limit" // the server's limit for the endpoint
+	WaitUserLimit  WaitReason = "user limit"  // the server's limit for changes of one user
+	WaitThrottle   WaitReason = "throttle"    // the ceiling of [WithThrottle]
+	WaitBackoff    WaitReason = "backoff"     // the pause after a failed attempt
+)
+
+// WaitInfo describes a pause.
+type WaitInfo struct {
+	Op     string
+	Reason WaitReason
+	Wait   time.Duration // at least
+}
+
+// CallResult describes a call that has ended.
+type CallResult struct {
+	Op             string
+	Class          Class // of the error; "" for success and for errors of no class
+	Code           Code
+	StatusCode     int           // of the last answer; 0 if none came
+	Attempts       int           // sent
+	Refusals       int           // attempts that the rate limit refused
+	Paused         time.Duration // all pauses of the call, also one that was given up
+	OutcomeUnknown bool
+	Err            error
+}
+
+// traceStart tells the traces that the call begins.
+func (c *call) traceStart(ctx context.Context) context.Context {
+	for _, t := range c.client.config.traces {
+		if t.CallStart != nil {
+			ctx = t.CallStart(ctx, CallInfo{Op: c.op, Method: c.method, Path: c.template(), Server: c.client.server}) //nolint:fatcontext // one for each trace
+		}
+	}
+	return ctx
+}
+
+// template is the path without what names a user.
+func (c *call) template() string {
+	switch {
+	case c.op == "avatar.byUserId":
+		return "/avatar/uid/{userId}"
+	case c.picture:
+		return "/avatar/{username}"
+	case c.path != "":
+		return c.path
+	}
+	return "/api/v1/" + c.op
+}
+
+// traceDone tells the traces that the call has ended.
+func (c *call) traceDone(ctx context.Context, err error) {
+	if len(c.client.config.traces) == 0 {
+		return
+	}
+	result := CallResult{
+		Op: c.op, StatusCode: c.answer.status, Attempts: c.tally.attempts, Refusals: c.tally.refusals,
+		Paused: c.pacing.paused, Err: err,
+	}
+	if e, ok := err.(*Error); ok { //nolint:errorlint // the error of the call itself is meant
+		result.Class, result.Code, result.OutcomeUnknown = e.Class, e.Code, e.OutcomeUnknown
+	}
+	for _, t := range c.client.config.traces {
+		if t.CallDone != nil {
+			t.CallDone(ctx, result)
+		}
+	}
+}
+
+// announce returns what tells the traces of a pause, or nil if nobody listens.
+func (c *call) announce(ctx context.Context, reason WaitReason) func(time.Duration) {
+	if !c.client.config.listens {
+		return nil
+	}
+	return func(wait time.Duration) {
+		for _, t := range c.client.config.traces {
+			if t.Waiting != nil {
+				t.Waiting(ctx, WaitInfo{Op: c.op, Reason: reason, Wait: wait})
+			}
+		}
+	}
+}
+
+// observed counts, logs and reports the attempt.
+func (c *call) observed(req *http.Request) (*http.Response, error) {
+	config := &c.client.config
+	var traced http.Header
+	if len(config.traces) > 0 {
+		ctx, added, err := c.traceAttempt(req.Context())
+		if err != nil {
+			return nil, &notSentError{err}
+		}
+		req, traced = req.WithContext(ctx), added
+	}
+	c.tally.attempts++
+	ctx := req.Context()
+	start := time.Now()
+	res, err := c.bounded(req, traced)
+	logs := config.logger.Enabled(ctx, slog.LevelDebug)
+	if !logs && len(config.traces) == 0 {
+		return res, err
+	}
+	attempt := Attempt{
+		Op: c.op, Number: c.tally.attempts, StatusCode: c.answer.status,
+		Took: time.Since(start), Pause: c.pacing.pause,
+	}
+	if err != nil {
+		attempt.Err = c.cause(err)
+	}
+	if logs {
+		config.logger.LogAttrs(ctx, slog.LevelDebug, "rocketchat: attempt", attempt.attrs()...)
+	}
+	for _, t := range config.traces {
+		if t.AttemptDone != nil {
+			t.AttemptDone(ctx, attempt)
+		}
+	}
+	return res, err
+}
+
+// traceAttempt tells the traces that the attempt begins, and collects their headers.
+func (c *call) traceAttempt(ctx context.Context) (context.Context, http.Header, error) {
+	added := make(http.Header)
+	for _, t := range c.client.config.traces {
+		if t.AttemptStart != nil {
+			ctx = t.AttemptStart(ctx, AttemptInfo{Op: c.op, Number: c.tally.attempts + 1, Header: added}) //nolint:fatcontext // one for each trace
+		}
+	}
+	for key, values := range added {
+		if !fitsHeader(key + strings.Join(values, "")) {
+			return ctx, nil, invalid(c.op, "AttemptInfo.Header", "has a character that no header can hold")
+		}
+	}
+	return ctx, added, nil
+}
+
+func (a Attempt) attrs() []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("op", a.Op), slog.Int("attempt", a.Number), slog.Int("status", a.StatusCode),
+		slog.Duration("took", a.Took), slog.Duration("pause", a.Pause),
+	}
+	if a.Err != nil {
+		attrs = append(attrs, slog.String("error", a.Err.Error()))
+	}
+	return attrs
+}

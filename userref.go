@@ -1,0 +1,169 @@
+package rocketchat
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// UserRef says which user is meant; make one with [ByID], [ByUsername], [ByEmail],
+// [ByImportID], [ByExtension] or [Self].
+//
+// Every method that takes a UserRef takes all of them. Where the endpoint wants another
+// form, the method looks the user up first, with one call of users.info.
+type UserRef struct{ key, value string }
+
+// The forms of references, under the names that the server has for them.
+const (
+	refID        = "userId"
+	refUsername  = "username"
+	refEmail     = "email"
+	refImportID  = "importId"
+	refExtension = "freeSwitchExtension"
+	refSelf      = "self" // not sent
+)
+
+// ByID refers to a user by ID, which never changes.
+func ByID(id string) UserRef { return UserRef{refID, id} }
+
+// ByUsername refers to a user by username. users.info wants the exact spelling; other
+// endpoints ignore the case.
+func ByUsername(name string) UserRef { return UserRef{refUsername, name} }
+
+// ByEmail refers to a user by email address. The look-up needs server 8.4 and the
+// permission view-full-other-user-info.
+func ByEmail(address string) UserRef { return UserRef{refEmail, address} }
+
+// ByImportID refers to a user by the ID they had in the system they were imported
+// from. The look-up needs the permission view-full-other-user-info.
+func ByImportID(id string) UserRef { return UserRef{refImportID, id} }
+
+// ByExtension refers to a user by their extension for voice calls. The look-up needs
+// server 8.5.
+func ByExtension(number string) UserRef { return UserRef{refExtension, number} }
+
+// Self refers to the account that the client acts for.
+func Self() UserRef { return UserRef{refSelf, ""} }
+
+// String names the form and the value, such as "username ann".
+func (r UserRef) String() string { return strings.TrimSpace(r.key + " " + r.value) }
+
+// resolveUser brings the reference of the call into a form that the endpoint takes.
+func (c *call) resolveUser(ctx context.Context, opts []CallOption) error {
+	switch {
+	case c.userKeys == nil, c.takes(c.user.key):
+		return nil
+	case c.user.key == refSelf && c.selfless:
+		c.user = UserRef{}
+		return nil
+	case c.user.key == refSelf:
+		id, err := c.ownID(ctx, opts)
+		if err != nil {
+			return err
+		}
+		if c.user = ByID(id); c.takes(refID) {
+			return nil
+		}
+	}
+	user, err := c.client.Users.Get(ctx, c.user, opts...)
+	if err != nil {
+		return err
+	}
+	if c.user.key == refUsername && !equalFold(user.Username, c.user.value) { // users.info takes an ID for a username
+		return &Error{Op: "users.info", Class: ErrNotFound, Field: refUsername, Message: "belongs to nobody"}
+	}
+	if c.user = ByID(user.ID); !c.takes(refID) {
+		c.user = ByUsername(user.Username)
+	}
+	return nil
+}
+
+// ownID returns the ID of the account that the client acts for.
+func (c *call) ownID(ctx context.Context, opts []CallOption) (string, error) {
+	if err := c.sign(ctx); err != nil {
+		return "", noAnswer(c, err)
+	}
+	if c.credentials.UserID != "" {
+		return c.credentials.UserID, nil
+	}
+	me, err := c.client.Me.Get(ctx, opts...) // an OAuth access token does not tell
+	if err != nil {
+		return "", err
+	}
+	return me.ID, nil
+}
+
+// userID returns the ID of a user, whom it looks up if need be.
+func (c *Client) userID(ctx context.Context, op string, ref UserRef, opts []CallOption) (string, error) {
+	asking := &call{client: c, endpoint: endpoint{op: op}.of(ref, refID)}
+	err := asking.resolveUser(ctx, opts)
+	return asking.user.value, err
+}
+
+func (c *call) takes(form string) bool {
+	return slices.Contains(c.userKeys, form)
+}
+
+// withUser adds the reference to a body, which is a JSON object.
+func (r UserRef) withUser(body []byte) []byte {
+	if r.value == "" {
+		return body
+	}
+	out := append(make([]byte, 0, len(body)+len(r.key)+len(r.value)+8), '{')
+	out, _ = jsontext.AppendQuote(out, r.key)
+	out = append(out, ':')
+	out, _ = jsontext.AppendQuote(out, r.value)
+	if len(body) <= len("{}") {
+		return append(out, '}')
+	}
+	return append(append(out, ','), body[1:]...)
+}
+
+// explained turns the refusal of a server that does not know a form of reference into
+// one that says so.
+func (r UserRef) explained(err error) error {
+	version := map[string]string{refEmail: "8.4", refExtension: "8.5"}[r.key]
+	e, ok := errors.AsType[*Error](err)
+	if !ok || version == "" || e.Class != ErrInvalid {
+		return err
+	}
+	switch e.Code {
+	case CodeInvalidParams, CodeErrorInvalidParams, CodeUserParamNotProvided:
+		e.Class = ErrEndpointUnknown
+		e.Err = plainError("referring to a user by " + r.key + " needs server " + version + " or newer")
+	}
+	return err
+}
+
+// equalFold compares texts without regard to the case of ASCII letters. Unicode has
+// letters that fold to ASCII ones, and servers tell those apart.
+func equalFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// foldKey is a map key that is the same for texts that equalFold calls equal.
+func foldKey(s string) string {
+	key := []byte(s)
+	for i, b := range key {
+		key[i] = lower(b)
+	}
+	return string(key)
+}
+
+func lower(b byte) byte {
+	if 'A' <= b && b <= 'Z' {
+		return b + 'a' - 'A'
+	}
+	return b
+}

@@ -1,0 +1,382 @@
+package rocketchat
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rocketchat-go/rocketchat/rocketchattest"
+)
+
+// addNamed adds people with these usernames, an address each, and IDs made of the names.
+func addNamed(t *testing.T, srv *rocketchattest.Server, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		_, err := srv.AddUser(rocketchattest.User{ID: "id." + name, Username: name, Name: "Person " + name, Email: name + "@example.com", Bio: "Bio of " + name, ImportIDs: []string{"import." + name}})
+		require.NoError(t, err)
+	}
+}
+
+// moved is the person who was added as one name and is to be called another, with the
+// address of a third.
+func moved(from, name, email string) DesiredUser {
+	d := DesiredUser{Ref: ByID("id." + from), Username: name}
+	if email != "" {
+		d.Email = email + "@example.com"
+	}
+	return d
+}
+
+// identities are the usernames and addresses of the people, by ID; of those whom a sync
+// created, by username.
+func identities(srv *rocketchattest.Server) map[string]string {
+	all := make(map[string]string)
+	for _, u := range srv.Users() {
+		switch {
+		case strings.HasPrefix(u.ID, "id."):
+			all[u.ID] = u.Username + " " + u.Email + " " + u.Bio
+		case u.Username != "admin" && u.Type != "bot":
+			all["new "+u.Username] = u.Email
+		}
+	}
+	return all
+}
+
+func TestSyncPassesNamesOn(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		desired []DesiredUser
+		plan    string // actions in their order; T for a temporary value
+		refused []SyncRefusal
+	}{
+		"a rename is an update": {desired: []DesiredUser{moved("a", "z", "")}, plan: "a"},
+		"a chain":               {desired: []DesiredUser{moved("a", "b", ""), moved("b", "c", ""), moved("c", "z", "")}, plan: "c b a"},
+		"two swap names":        {desired: []DesiredUser{moved("a", "b", ""), moved("b", "a", "")}, plan: "Ta b a"},
+		"two swap addresses":    {desired: []DesiredUser{moved("a", "a", "b"), moved("b", "b", "a")}, plan: "Ta b a"},
+		"two swap both":         {desired: []DesiredUser{moved("a", "b", "b"), moved("b", "a", "a")}, plan: "Ta b a"},
+		"a circle of three":     {desired: []DesiredUser{moved("a", "b", "b"), moved("b", "c", "c"), moved("c", "a", "a")}, plan: "Ta c b a"},
+		"name one way, address the other": {
+			desired: []DesiredUser{moved("a", "b", "z"), moved("b", "y", "a")}, plan: "a b a",
+		},
+		"a new account gets a free name": {
+			desired: []DesiredUser{{Username: "a", Email: "new@example.com"}, moved("a", "z", "")}, plan: "a a",
+		},
+		"a name that an outsider keeps": {
+			desired: []DesiredUser{moved("a", "b", "z"), moved("b", "d", "")}, plan: "a",
+			refused: []SyncRefusal{
+				{SyncTaken, "a", "username", "b", "the username b belongs to b"},
+				{SyncTaken, "b", "username", "d", "the username d belongs to d"},
+			},
+		},
+		"an address that its owner keeps": {
+			desired: []DesiredUser{moved("a", "a", "b"), moved("b", "b", "")}, plan: "",
+			refused: []SyncRefusal{{SyncTaken, "a", "email", "b", "the address b@example.com belongs to b"}},
+		},
+		"a name in another case is the same": {desired: []DesiredUser{moved("a", "A", "A")}, plan: ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := rocketchattest.New()
+			addNamed(t, srv, "a", "b", "c", "d")
+			c := adminClient(t, srv)
+			plan, err := c.Users.PlanSync(t.Context(), test.desired, SyncOptions{Concurrency: 1})
+			require.NoError(t, err)
+			var steps []string
+			for _, step := range plan.Steps {
+				steps = append(steps, map[bool]string{true: "T"}[step.Temporary]+step.Username)
+			}
+			assert.Equal(t, test.plan, strings.Join(steps, " "), plan)
+			assert.Equal(t, test.refused, plan.Refusals)
+			report, err := plan.Run(t.Context())
+			if len(test.refused) == 0 {
+				require.NoError(t, err)
+			} else {
+				require.ErrorIs(t, err, SyncTaken)
+			}
+			assert.Zero(t, report.Failed+report.NotBegun)
+			again, err := c.Users.PlanSync(t.Context(), test.desired, SyncOptions{})
+			require.NoError(t, err)
+			assert.Empty(t, again.Steps)
+			assert.Len(t, again.Refusals, len(test.refused))
+		})
+	}
+}
+
+// TestSyncPassesOnAnything gives usernames and addresses to each other at random, some of
+// which outsiders keep. Whatever the plan does not refuse has to come true.
+func TestSyncPassesOnAnything(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(150) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		srv := rocketchattest.New()
+		names := strings.Split("a b c d e f g h i j", " ")
+		addNamed(t, srv, names...)
+		values := append(strings.Split("x y z", " "), names...)
+		pick := func() []string {
+			picked := make([]string, len(values))
+			for i, j := range random.Perm(len(values)) {
+				picked[i] = values[j]
+			}
+			return picked
+		}
+		usernames, emails := pick(), pick()
+		var desired []DesiredUser
+		for i, name := range names[:8] { // i and j keep what they have
+			d := moved(name, usernames[i], emails[i])
+			if random.IntN(4) == 0 {
+				d.Email = ""
+			}
+			desired = append(desired, d)
+		}
+		desired = append(desired, DesiredUser{Username: usernames[9], Email: emails[9] + "@example.com"})
+		c := adminClient(t, srv)
+		report, err := c.Users.Sync(t.Context(), desired, SyncOptions{})
+		refused := make(map[string]bool)
+		for _, r := range report.Refusals {
+			require.Equal(t, SyncTaken, r.Code)
+			refused[strings.Fields(r.Reason)[2]] = true // the value, which nobody else wants
+		}
+		if len(refused) == 0 {
+			require.NoError(t, err)
+		} else {
+			require.ErrorIs(t, err, SyncTaken)
+		}
+		require.Zero(t, report.Failed+report.NotBegun, "seed %d: %v", seed, err)
+		state := identities(srv)
+		for _, d := range desired[:8] {
+			has := strings.Fields(state[d.Ref.value])
+			assert.Equal(t, has[0] == d.Username, !refused[d.Username], "seed %d: %s is %s", seed, d.Ref.value, has[0])
+			if d.Email != "" {
+				assert.Equal(t, has[1] == d.Email, !refused[d.Email], "seed %d: %s has %s", seed, d.Ref.value, has[1])
+			}
+			assert.NotContains(t, strings.Join(has, " "), "sync-", "no temporary value is left")
+		}
+		again, err := c.Users.PlanSync(t.Context(), desired, SyncOptions{})
+		require.NoError(t, err)
+		assert.Empty(t, again.Steps, "seed %d: %s", seed, again)
+	}
+}
+
+// TestSyncSwapsUnderTheHiddenLimit: servers up to 8.2 take one change of an address in a
+// minute, so a temporary one costs a minute.
+func TestSyncSwapsUnderTheHiddenLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := rocketchattest.New(rocketchattest.WithHiddenLimit(), rocketchattest.WithVersion("7.7.1"))
+		addNamed(t, srv, "a", "b")
+		start := time.Now()
+		_, err := adminClient(t, srv).Users.Sync(t.Context(), []DesiredUser{moved("a", "a", "b"), moved("b", "b", "a")}, SyncOptions{})
+		require.NoError(t, err)
+		within(t, time.Since(start), time.Minute, 0.05)
+		assert.Equal(t, "a b@example.com Bio of a", identities(srv)["id.a"])
+	})
+}
+
+// TestSyncGoesOnBesideTheHiddenLimit: who would have to wait for the limit of a single user
+// longer than the client may does not stop the others.
+func TestSyncGoesOnBesideTheHiddenLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := rocketchattest.New(rocketchattest.WithHiddenLimit(), rocketchattest.WithVersion("7.7.1"))
+		addNamed(t, srv, "a", "b", "c")
+		c := adminClient(t, srv, WithMaxWait(10*time.Second))
+		_, err := c.Users.Update(t.Context(), ByUsername("b"), UserUpdateOptions{Email: new("early@example.com")})
+		require.NoError(t, err)
+		report, err := c.Users.Sync(t.Context(), []DesiredUser{moved("a", "a", "x"), moved("b", "b", "y"), moved("c", "c", "z")}, SyncOptions{Concurrency: 1})
+		require.ErrorIs(t, err, ErrRateLimited)
+		assert.Equal(t, 2, report.Count(SyncUpdate))
+		assert.Equal(t, 1, report.NotBegun)
+		assert.Equal(t, "c z@example.com Bio of c", identities(srv)["id.c"])
+	})
+}
+
+// TestSyncRestoresASwap: if one of two cannot be changed, the other gets their own name
+// back.
+func TestSyncRestoresASwap(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	addNamed(t, srv, "a", "b")
+	before := identities(srv)
+	var updates atomic.Int32
+	c := adminClient(t, srv, WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Path == "/api/v1/users.update" && updates.Add(1) == 2 {
+			srv.AnswerNext("users.update", func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(http.StatusBadRequest)
+				_, _ = w.Write([]byte(`{"success":false,"error":"Not possible","errorType":"Edit_Federated_User_Not_Allowed"}`))
+			})
+		}
+		return srv.RoundTrip(r)
+	})))
+	desired := []DesiredUser{moved("a", "b", ""), moved("b", "a", "")}
+	report, err := c.Users.Sync(t.Context(), desired, SyncOptions{})
+	require.ErrorIs(t, err, ErrForbidden)
+	assert.Equal(t, 1, report.Failed)
+	assert.Equal(t, 1, report.NotBegun)
+	require.ErrorContains(t, report.Results[2].Err, "username is still that of b, whose step was not done; they have their own value again")
+	assert.Equal(t, before, identities(srv))
+
+	_, err = c.Users.Sync(t.Context(), desired, SyncOptions{})
+	require.NoError(t, err)
+}
+
+// TestSyncOfSortedSteps: a caller may sort the steps for people to read. They are carried
+// out in the order that works.
+func TestSyncOfSortedSteps(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	addNamed(t, srv, "a", "b", "c")
+	plan, err := adminClient(t, srv).Users.PlanSync(t.Context(), []DesiredUser{moved("a", "b", ""), moved("b", "c", ""), moved("c", "a", "")}, SyncOptions{Concurrency: 1})
+	require.NoError(t, err)
+	slices.Reverse(plan.Steps)
+	_, err = plan.Run(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "c b@example.com Bio of b", identities(srv)["id.b"])
+}
+
+// TestSyncDoesNotRestoreNothing: if the temporary value could not be given, nothing is
+// given back.
+func TestSyncDoesNotRestoreNothing(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	addNamed(t, srv, "a", "b")
+	srv.AnswerNext("users.update", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"success":false,"error":"Not possible","errorType":"Edit_Federated_User_Not_Allowed"}`))
+	})
+	before := identities(srv)
+	report, err := adminClient(t, srv).Users.Sync(t.Context(), []DesiredUser{moved("a", "b", ""), moved("b", "a", "")}, SyncOptions{})
+	require.ErrorIs(t, err, ErrForbidden)
+	assert.Equal(t, 1, report.Failed)
+	assert.Equal(t, 2, report.NotBegun)
+	assert.Equal(t, 1, srv.Count("users.update"))
+	assert.Equal(t, before, identities(srv))
+	require.EqualError(t, report.Results[1].Err, "rocketchat: users.update: username is still that of a, whose step was not done")
+}
+
+// dying is the transport of a process that dies with a call: before it is sent, or after
+// the server has acted on it and before anybody hears of that.
+func dying(srv *rocketchattest.Server, kill context.CancelFunc, at int32, before bool, sent *atomic.Int32) roundTripper {
+	return func(r *http.Request) (*http.Response, error) {
+		call := sent.Add(1)
+		if call < at || call == at && !before {
+			res, err := srv.RoundTrip(r)
+			if call < at {
+				return res, err
+			}
+		}
+		kill()
+		return nil, errors.New("the process is dead")
+	}
+}
+
+// brittle is the journal of a process that dies.
+type brittle struct {
+	bytes.Buffer
+	ctx context.Context //nolint:containedctx // its end is that of the process
+}
+
+func (b *brittle) Write(p []byte) (int, error) {
+	if err := b.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return b.Buffer.Write(p)
+}
+
+// TestSyncOfSwapsIsResumed kills a sync with swaps, chains and circles at every call, and
+// continues it. It ends as one does that nobody disturbed.
+func TestSyncOfSwapsIsResumed(t *testing.T) {
+	t.Parallel()
+	names := strings.Split("a b c d e f g h i", " ")
+	byID := []DesiredUser{
+		moved("a", "b", "b"), moved("b", "a", "a"), // swap everything
+		moved("c", "d", ""), moved("d", "e", ""), moved("e", "c", ""), // a circle
+		moved("f", "g", "h"), moved("g", "z", "f"), moved("h", "h", "g"), // a chain of names, a circle of addresses
+		{Username: "f", Email: "f.new@example.com"},
+	}
+	// as refers to the same people by something else.
+	as := func(ref func(name string) UserRef) []DesiredUser {
+		desired := slices.Clone(byID)
+		for i := range desired {
+			if name, found := strings.CutPrefix(desired[i].Ref.value, "id."); found {
+				desired[i].Ref = ref(name)
+			}
+		}
+		return desired
+	}
+	for name, test := range map[string]struct {
+		desired []DesiredUser
+		journal bool
+	}{
+		"by ID":        {byID, false},
+		"by import ID": {as(func(name string) UserRef { return ByImportID("import." + name) }), false},
+		"by username":  {as(ByUsername), true},
+		"by address":   {as(func(name string) UserRef { return ByEmail(name + "@example.com") }), true},
+		"by the username that stays": {[]DesiredUser{
+			{Username: "a", Email: "b@example.com"},
+			{Username: "b", Email: "c@example.com"},
+			{Username: "c", Email: "a@example.com"},
+			{Username: "d", Email: "e@example.com"},
+			{Username: "e", Email: "d@example.com"},
+			{Username: "new", Email: "f@example.com"},
+			{Username: "f", Email: "f.new@example.com"},
+		}, false},
+	} {
+		desired, journaled := test.desired, test.journal
+		prepare := func() *rocketchattest.Server {
+			srv := rocketchattest.New(rocketchattest.WithLimit(0, 0))
+			addNamed(t, srv, names...)
+			return srv
+		}
+		srv := prepare()
+		var total atomic.Int32
+		_, err := adminClient(t, srv, WithTransport(dying(srv, func() {}, 1<<30, true, &total))).Users.Sync(t.Context(), desired, SyncOptions{Concurrency: 2})
+		require.NoError(t, err)
+		want := identities(srv)
+		require.Contains(t, want["id.a"], "b@example.com Bio of a")
+		require.Greater(t, total.Load(), int32(20))
+		for at := int32(1); at <= total.Load(); at++ {
+			for _, before := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%s, killed at call %d, before it %t", name, at, before), func(t *testing.T) {
+					t.Parallel()
+					synctest.Test(t, func(t *testing.T) {
+						srv := prepare()
+						ctx, kill := context.WithCancel(t.Context())
+						defer kill()
+						log := &brittle{ctx: ctx}
+						opts := SyncOptions{Concurrency: 2}
+						if journaled {
+							opts.Journal = log
+						}
+						report, err := adminClient(t, srv, WithTransport(dying(srv, kill, at, before, new(atomic.Int32)))).Users.Sync(ctx, desired, opts)
+						if report == nil || report.Failed+report.NotBegun > 0 {
+							require.Error(t, err)
+						}
+						opts = SyncOptions{}
+						if journaled {
+							opts.Resume, err = ReadSyncJournal(&log.Buffer)
+							require.NoError(t, err)
+						}
+						_, err = adminClient(t, srv).Users.Sync(t.Context(), desired, opts)
+						require.NoError(t, err)
+						assert.Equal(t, want, identities(srv))
+						assert.Len(t, srv.Users(), len(names)+3, "nobody was created twice")
+					})
+				})
+			}
+		}
+	}
+}

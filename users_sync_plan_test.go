@@ -1,0 +1,407 @@
+package rocketchat
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rocketchat-go/rocketchat/rocketchattest"
+)
+
+const teamField = `{"team":{"type":"text","maxLength":8}}`
+
+// TestSyncRefusesWhatTheServerWould: each refusal has its code and its field, and nothing
+// of it is sent.
+func TestSyncRefusesWhatTheServerWould(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 300)
+	for name, test := range map[string]struct {
+		desired DesiredUser
+		refusal SyncRefusal
+	}{
+		"role":         {DesiredUser{Username: "a", Roles: []string{"user", "chief"}}, SyncRefusal{SyncUnknownRole, "a", "roles", "", `there is no role with the ID "chief"`}},
+		"role by name": {DesiredUser{Username: "a", Roles: []string{"Ops"}}, SyncRefusal{SyncUnknownRole, "a", "roles", "", `"Ops" is the name of a role, whose ID is "ops-id"`}},
+		"custom field": {DesiredUser{Username: "a", CustomFields: map[string]any{"color": "red"}}, SyncRefusal{SyncUnknownField, "a", "customFields.color", "", "the server does not define the custom field color"}},
+		"custom value": {DesiredUser{Username: "a", CustomFields: map[string]any{"grade": "z"}}, SyncRefusal{SyncInvalid, "a", "customFields.grade", "", `the custom field grade must be one of ["a" "b"]`}},
+		"custom field missing": {
+			DesiredUser{Username: "a", CustomFields: map[string]any{"team": "ops"}},
+			SyncRefusal{SyncInvalid, "a", "customFields.grade", "", `the custom field grade must be one of ["a" "b"]`},
+		},
+		"custom length":            {DesiredUser{Username: "a", CustomFields: map[string]any{"team": "operations", "grade": "a"}}, SyncRefusal{SyncInvalid, "a", "customFields.team", "", "the custom field team must not be longer than 8 characters"}},
+		"name":                     {DesiredUser{Username: "a", Name: "A <B>"}, SyncRefusal{SyncInvalid, "a", "name", "", `the name "A <B>" has one of the characters <>/\`}},
+		"username":                 {moved("a", "a b", ""), SyncRefusal{SyncInvalid, "a", "username", "", `the username "a b" does not fit the server's rule for usernames`}},
+		"reserved":                 {moved("a", "System", ""), SyncRefusal{SyncReserved, "a", "username", "", `the username "System" is reserved`}},
+		"always reserved":          {moved("a", "here", ""), SyncRefusal{SyncReserved, "a", "username", "", `the username "here" is reserved`}},
+		"address":                  {DesiredUser{Username: "a", Email: "a at example.com"}, SyncRefusal{SyncInvalid, "a", "email", "", `"a at example.com" is not an address`}},
+		"domain":                   {DesiredUser{Username: "a", Email: "a@evil.test"}, SyncRefusal{SyncInvalid, "a", "email", "", "the server does not allow addresses of the domain evil.test"}},
+		"bio":                      {DesiredUser{Username: "a", Bio: &long}, SyncRefusal{SyncInvalid, "a", "bio", "", "the bio is longer than 260 characters"}},
+		"nickname":                 {DesiredUser{Username: "a", Nickname: &long}, SyncRefusal{SyncInvalid, "a", "nickname", "", "the nickname is longer than 120 characters"}},
+		"no address":               {DesiredUser{Username: "new"}, SyncRefusal{SyncMissing, "new", "email", "", "a new account needs an address"}},
+		"no username":              {DesiredUser{Ref: ByImportID("4711"), Email: "new@example.com"}, SyncRefusal{SyncMissing, "", "username", "", "a new account needs a username"}},
+		"no such ID":               {moved("z", "z", "z"), SyncRefusal{SyncNotFound, "z", "id", "", "nobody has the ID id.z"}},
+		"own account":              {DesiredUser{Ref: Self(), Active: new(false)}, SyncRefusal{SyncOwnAccount, "admin", "active", "", "is the account that the sync runs as"}},
+		"bot":                      {DesiredUser{Username: "rocket.cat", Active: new(false)}, SyncRefusal{SyncBot, "rocket.cat", "active", "", "is a bot or an app"}},
+		"new with a role":          {DesiredUser{Username: "new", Email: "new@example.com", Roles: []string{"chief"}}, SyncRefusal{SyncUnknownRole, "new", "roles", "", `there is no role with the ID "chief"`}},
+		"new with a taken address": {DesiredUser{Username: "new", Email: "B@example.com"}, SyncRefusal{SyncTaken, "new", "email", "b", "the address B@example.com belongs to b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := rocketchattest.New(
+				rocketchattest.WithSetting("Accounts_CustomFields", `{"team":{"type":"text","maxLength":8},"grade":{"type":"select","options":["a","b"]}}`),
+				rocketchattest.WithSetting("Accounts_BlockedDomainsList", "spam.test, evil.test"))
+			srv.AddRole("ops-id", "Ops", "")
+			addNamed(t, srv, "a", "b")
+			c := adminClient(t, srv)
+			plan, err := c.Users.PlanSync(t.Context(), []DesiredUser{test.desired}, SyncOptions{MaxDeactivations: 1})
+			require.NoError(t, err)
+			assert.Equal(t, []SyncRefusal{test.refusal}, plan.Refusals)
+			assert.Empty(t, plan.Steps)
+			assert.Zero(t, plan.Unchanged)
+			_, err = plan.Run(t.Context())
+			require.ErrorIs(t, err, test.refusal.Code)
+		})
+	}
+}
+
+// TestSyncWithoutSettings: a client that may not read settings, or a server that does not
+// show them, finds out while running.
+func TestSyncWithoutSettings(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New(rocketchattest.WithSetting("Accounts_CustomFields", teamField))
+	srv.Grant("view-privileged-setting")
+	addNamed(t, srv, "a", "b")
+	desired := []DesiredUser{
+		{Username: "a", CustomFields: map[string]any{"team": "ops"}},
+		{Username: "b", CustomFields: map[string]any{"color": "red"}},
+		{Username: "c", Email: "c@example.com", CustomFields: map[string]any{"color": "red"}},
+	}
+	before := len(srv.Calls())
+	report, err := adminClient(t, srv).Users.Sync(t.Context(), desired, SyncOptions{})
+	require.ErrorContains(t, err, "customFields.color was not stored, because the server does not define it")
+	assert.Equal(t, 2, report.Failed)
+	assert.Equal(t, 1, report.Count(SyncUpdate))
+	assert.Equal(t, 1, callsAfter(srv, before)["settings.get"])
+}
+
+// detailed are n people with a nickname and a bio, the last of whom are inactive.
+func detailed(t *testing.T, srv *rocketchattest.Server, n, inactive int) []DesiredUser {
+	t.Helper()
+	desired := people(n)
+	for i := range desired {
+		desired[i].Nickname, desired[i].Bio = new(fmt.Sprint("nick", i)), new("Works here.")
+		_, err := srv.AddUser(rocketchattest.User{
+			Username: desired[i].Username, Name: desired[i].Name, Email: desired[i].Email, Roles: desired[i].Roles,
+			Nickname: *desired[i].Nickname, Bio: *desired[i].Bio, Inactive: i >= n-inactive,
+		})
+		require.NoError(t, err)
+	}
+	return desired
+}
+
+// TestSyncReadsInLists counts the calls of plans. Nicknames and bios come from lists,
+// custom fields one by one, and both not at all if they are known.
+func TestSyncReadsInLists(t *testing.T) {
+	t.Parallel()
+	t.Run("nicknames and bios", func(t *testing.T) {
+		t.Parallel()
+		srv := rocketchattest.New()
+		desired := detailed(t, srv, 300, 3)
+		before := len(srv.Calls())
+		plan, err := adminClient(t, srv).Users.PlanSync(t.Context(), desired, SyncOptions{})
+		require.NoError(t, err)
+		assert.Empty(t, plan.Steps)
+		assert.Equal(t, 300, plan.Unchanged)
+		calls := callsAfter(srv, before)
+		assert.LessOrEqual(t, calls["directory"], 4, "some servers give it only in pages of 100")
+		assert.Equal(t, 3, calls["users.info"], "those whom it does not contain")
+
+		desired[5].Bio = new("Left for the day.")
+		plan, err = adminClient(t, srv).Users.PlanSync(t.Context(), desired, SyncOptions{})
+		require.NoError(t, err)
+		require.Len(t, plan.Steps, 1)
+		assert.Equal(t, []FieldChange{{"bio", "Works here.", "Left for the day."}}, plan.Steps[0].Changes)
+	})
+	t.Run("no permission for the directory", func(t *testing.T) {
+		t.Parallel()
+		srv := rocketchattest.New()
+		srv.Grant("view-outside-room")
+		desired := detailed(t, srv, 10, 0)
+		before := len(srv.Calls())
+		plan, err := adminClient(t, srv).Users.PlanSync(t.Context(), desired, SyncOptions{})
+		require.NoError(t, err)
+		assert.Equal(t, 10, plan.Unchanged)
+		assert.Equal(t, map[string]int{"me": 1, "users.list": 1, "directory": 1, "users.info": 10}, callsAfter(srv, before))
+	})
+	t.Run("few people of a large server that gives pages", func(t *testing.T) {
+		t.Parallel()
+		srv := rocketchattest.New(rocketchattest.WithSetting("API_Allow_Infinite_Count", false))
+		desired := detailed(t, srv, 600, 0)[:4]
+		before := len(srv.Calls())
+		_, err := adminClient(t, srv).Users.PlanSync(t.Context(), desired, SyncOptions{})
+		require.NoError(t, err)
+		calls := callsAfter(srv, before)
+		assert.Equal(t, 1, calls["directory"])
+		assert.Equal(t, 4, calls["users.info"])
+	})
+	t.Run("custom fields and what is known", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			srv := rocketchattest.New(rocketchattest.WithSetting("Accounts_CustomFields", teamField), rocketchattest.WithLatency(latency))
+			desired := people(100)
+			addPeople(t, srv, desired[:40])
+			for i := range 50 {
+				desired[i].CustomFields = map[string]any{"team": "ops"}
+			}
+			c := limitedAdmin(t, srv)
+			before := len(srv.Calls())
+			var read []SyncReading
+			start := time.Now()
+			var estimates []time.Duration
+			opts := SyncOptions{PlanProgress: func(r SyncReading) {
+				if r.Op == "users.info" {
+					read = append(read, r)
+					estimates = append(estimates, time.Since(start)+r.Remaining)
+				}
+			}}
+			plan, err := c.Users.PlanSync(t.Context(), desired, opts)
+			require.NoError(t, err)
+			took := time.Since(start)
+			assert.Equal(t, 40, callsAfter(srv, before)["users.info"], "of those who are there and are to have custom fields")
+			require.Len(t, read, 40)
+			assert.Equal(t, SyncReading{Op: "users.info", Read: 40, Total: 40}, read[39])
+			assert.InDelta(t, took, estimates[9], float64(took)/10)
+			report, err := plan.Run(t.Context())
+			require.NoError(t, err)
+
+			stored, err := json.Marshal(report.Known()) // as a program would keep it
+			require.NoError(t, err)
+			opts = SyncOptions{}
+			require.NoError(t, json.Unmarshal(stored, &opts.Known))
+			assert.Len(t, opts.Known, 50)
+			before = len(srv.Calls())
+			again, err := c.Users.PlanSync(t.Context(), desired, opts)
+			require.NoError(t, err)
+			assert.Empty(t, again.Steps)
+			assert.Equal(t, map[string]int{"me": 1, "users.list": 1}, callsAfter(srv, before), "a night without changes")
+
+			desired[7].CustomFields = map[string]any{"team": "dev"}
+			before = len(srv.Calls())
+			again, err = c.Users.PlanSync(t.Context(), desired, opts)
+			require.NoError(t, err)
+			assert.Len(t, again.Steps, 1)
+			assert.Equal(t, 1, callsAfter(srv, before)["users.info"], "the one who is to change")
+			report, err = again.Run(t.Context())
+			require.NoError(t, err)
+			assert.Len(t, report.Known(), 50)
+		})
+	})
+}
+
+// TestSyncKnowsOnlyWhatIsSo: a step that failed, and a refused field, are not known to be
+// done.
+func TestSyncKnowsOnlyWhatIsSo(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New(rocketchattest.WithSetting("Accounts_CustomFields", teamField))
+	addNamed(t, srv, "a", "b")
+	srv.AnswerNext("users.update", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"success":false,"error":"No","errorType":"error-not-allowed"}`))
+	})
+	report, err := adminClient(t, srv).Users.Sync(t.Context(), []DesiredUser{
+		{Username: "a", CustomFields: map[string]any{"team": "ops"}},
+		{Username: "b", CustomFields: map[string]any{"team": "ops", "color": "red"}},
+	}, SyncOptions{Concurrency: 1})
+	require.Error(t, err)
+	assert.Equal(t, 1, report.Count(SyncUpdate))
+	assert.Empty(t, report.Known())
+}
+
+// TestSyncFindsPeople: by everything that can say who is meant.
+func TestSyncFindsPeople(t *testing.T) {
+	t.Parallel()
+	byNumber := func(u *User) string {
+		_, number, _ := strings.Cut(u.Name, "#")
+		return number
+	}
+	for name, test := range map[string]struct {
+		desired DesiredUser
+		opts    SyncOptions
+		calls   int // of users.info
+	}{
+		"ID":              {DesiredUser{Ref: ByID("id.a"), Username: "new"}, SyncOptions{}, 0},
+		"username":        {DesiredUser{Ref: ByUsername("A"), Username: "new"}, SyncOptions{}, 0},
+		"address":         {DesiredUser{Ref: ByEmail("A@example.com"), Username: "new"}, SyncOptions{}, 0},
+		"import ID":       {DesiredUser{Ref: ByImportID("4711"), Username: "new"}, SyncOptions{}, 1},
+		"known":           {DesiredUser{Ref: ByImportID("4711"), Username: "new"}, SyncOptions{Known: SyncKnown{"id.a": {Ref: "importId 4711"}}}, 0},
+		"known, but gone": {DesiredUser{Ref: ByImportID("4711"), Username: "new"}, SyncOptions{Known: SyncKnown{"id.z": {Ref: "importId 4711"}}}, 1},
+		"extension":       {DesiredUser{Ref: ByExtension("21"), Username: "new"}, SyncOptions{}, 1},
+		"key":             {DesiredUser{Key: "77", Username: "new"}, SyncOptions{Match: byNumber}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := rocketchattest.New(rocketchattest.WithVersion("8.6.0"))
+			_, err := srv.AddUser(rocketchattest.User{ID: "id.a", Username: "a", Name: "Ann #77", Email: "a@example.com", ImportIDs: []string{"4711"}, Extension: "21"})
+			require.NoError(t, err)
+			before := len(srv.Calls())
+			test.opts.Departed = func(*User) bool { return true }
+			plan, err := adminClient(t, srv).Users.PlanSync(t.Context(), []DesiredUser{test.desired}, test.opts)
+			require.NoError(t, err)
+			require.Len(t, plan.Steps, 1, plan)
+			assert.Equal(t, "id.a", plan.Steps[0].UserID)
+			assert.Equal(t, []FieldChange{{"username", "a", "new"}}, plan.Steps[0].Changes)
+			assert.Equal(t, test.calls, callsAfter(srv, before)["users.info"])
+		})
+	}
+}
+
+// TestSyncRecognizesWhomItCreated: servers do not take an import ID for a new account, so
+// the next sync recognizes it by username and address.
+func TestSyncRecognizesWhomItCreated(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	c := adminClient(t, srv)
+	desired := []DesiredUser{{Ref: ByImportID("4711"), Username: "ann", Email: "ann@example.com"}}
+	opts := SyncOptions{Departed: func(*User) bool { return true }}
+	report, err := c.Users.Sync(t.Context(), desired, opts)
+	require.NoError(t, err)
+	assert.Equal(t, 1, report.Count(SyncCreate))
+	ann, _ := srv.User("ann")
+	assert.Equal(t, []string{ann.ID}, report.UserIDs)
+
+	plan, err := c.Users.PlanSync(t.Context(), desired, opts)
+	require.NoError(t, err)
+	assert.Empty(t, plan.Steps, "neither a stranger nor a leaver")
+	assert.Equal(t, 1, plan.Unchanged)
+
+	opts.Known = report.Known()
+	before := len(srv.Calls())
+	plan, err = c.Users.PlanSync(t.Context(), desired, opts)
+	require.NoError(t, err)
+	assert.Empty(t, plan.Steps)
+	assert.Equal(t, map[string]int{"me": 1, "users.list": 1}, callsAfter(srv, before))
+}
+
+// TestSyncRefusesAmbiguity: people who turn out to be the same, and accounts that turn out
+// to be the same person's.
+func TestSyncRefusesAmbiguity(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		desired []DesiredUser
+		text    string
+	}{
+		"two people, one account": {
+			[]DesiredUser{{Ref: ByID("id.a")}, {Ref: ByEmail("a@example.com")}},
+			"rocketchat: users.sync: desired[1].Ref means the account of desired[0].Ref, too: a",
+		},
+		"one key, two accounts": {
+			[]DesiredUser{{Key: "example.com"}},
+			"matches two accounts: ",
+		},
+	} {
+		srv := rocketchattest.New()
+		addNamed(t, srv, "a", "b")
+		_, err := adminClient(t, srv).Users.PlanSync(t.Context(), test.desired, SyncOptions{
+			Match: func(u *User) string { _, domain, _ := strings.Cut(u.PrimaryEmail(), "@"); return domain },
+		})
+		require.ErrorIs(t, err, ErrInvalid, name)
+		require.ErrorContains(t, err, test.text, name)
+	}
+}
+
+// TestSyncComparesAsServersStore: spaces that the server cuts off are no difference.
+func TestSyncComparesAsServersStore(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	c := adminClient(t, srv)
+	desired := []DesiredUser{
+		{Username: " ann ", Email: " ann@example.com", Name: "Ann ", Nickname: new("  "), Bio: new(""), Roles: []string{"user", "user"}},
+		{Username: "k.elvin", Email: "kelvin@example.com", Name: "K"},
+	}
+	_, err := c.Users.Sync(t.Context(), desired, SyncOptions{})
+	require.NoError(t, err)
+	plan, err := c.Users.PlanSync(t.Context(), desired, SyncOptions{})
+	require.NoError(t, err)
+	assert.Empty(t, plan.Steps)
+	assert.Equal(t, 2, plan.Unchanged)
+
+	plan, err = c.Users.PlanSync(t.Context(), []DesiredUser{{Username: "\u212a.elvin", Email: "other@example.com"}}, SyncOptions{})
+	require.NoError(t, err)
+	require.Len(t, plan.Refusals, 1, "a Kelvin sign is no k")
+	assert.Equal(t, SyncInvalid, plan.Refusals[0].Code)
+}
+
+// TestSyncWithoutATemporaryValue: where the server's rules allow none, a swap is refused
+// for both, and names the other.
+func TestSyncWithoutATemporaryValue(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New(rocketchattest.WithSetting("UTF8_User_Names_Validation", "[a-z]"))
+	addNamed(t, srv, "a", "b", "c")
+	plan, err := adminClient(t, srv).Users.PlanSync(t.Context(), []DesiredUser{moved("a", "b", ""), moved("b", "a", ""), moved("c", "z", "")}, SyncOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, []SyncRefusal{
+		{SyncNoTemporary, "a", "username", "b", "the username b belongs to b, with whom it would be swapped, and the server's rules allow no temporary value"},
+		{SyncTaken, "b", "username", "a", "the username a belongs to a"},
+	}, plan.Refusals)
+	require.Len(t, plan.Steps, 1)
+	assert.Equal(t, "c", plan.Steps[0].Username)
+}
+
+// TestSyncKeepsTheLastAdministrator, who is to lose the role and the account.
+func TestSyncKeepsTheLastAdministrator(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	for _, permission := range []string{"view-full-other-user-info", "view-d-room"} {
+		srv.Grant(permission, "admin", "user")
+	}
+	desired := []DesiredUser{{Username: "admin", Name: "Former", Roles: []string{"user"}, Active: new(false)}}
+	plan, err := ordinaryClient(t, srv).Users.PlanSync(t.Context(), desired, SyncOptions{MaxDeactivations: 1})
+	require.NoError(t, err)
+	assert.Equal(t, []SyncRefusal{
+		{SyncLastAdmin, "admin", "roles", "", "is the last administrator, who keeps the role admin"},
+		{SyncLastAdmin, "admin", "active", "", "is the last administrator"},
+	}, plan.Refusals)
+	require.Len(t, plan.Steps, 1)
+	assert.Equal(t, []FieldChange{{"name", "Administrator", "Former"}}, plan.Steps[0].Changes)
+}
+
+// TestSyncReadsADirectoryAtOnce: a server that gives the whole directory in one answer is
+// asked once, however few people it is for.
+func TestSyncReadsADirectoryAtOnce(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	desired := detailed(t, srv, 500, 0)
+	c := adminClient(t, srv, WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Path != "/api/v1/directory" {
+			return srv.RoundTrip(r)
+		}
+		var everybody struct {
+			Result []DirectoryUser `json:"result"`
+			Total  int             `json:"total"`
+			OK     bool            `json:"success"`
+		}
+		everybody.OK = true
+		for _, u := range srv.Users() {
+			everybody.Result = append(everybody.Result, DirectoryUser{ID: u.ID, Username: u.Username, Nickname: u.Nickname, Bio: u.Bio})
+		}
+		everybody.Total = len(everybody.Result)
+		body, err := json.Marshal(everybody)
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), Request: r}, err
+	})))
+	before := len(srv.Calls())
+	desired[2].Nickname = new("other")
+	plan, err := c.Users.PlanSync(t.Context(), desired[:4], SyncOptions{})
+	require.NoError(t, err)
+	require.Len(t, plan.Steps, 1)
+	assert.Equal(t, "person0002", plan.Steps[0].Username)
+	assert.Zero(t, callsAfter(srv, before)["users.info"])
+}
