@@ -54,7 +54,7 @@ import (
 
 // outerModules are the modules that guides use besides this one. Their dependencies are
 // not compiled for the check.
-var outerModules = []string{"prompt", "redisgate", "totp"}
+var outerModules = []string{"otelrocketchat", "prompt", "redisgate", "totp"}
 
 // TestGuides checks that the Go code in the README and the guides parses and uses the
 // names, fields and signatures of this module correctly. A piece need not be a whole
