@@ -25,8 +25,9 @@ import (
 // without addresses and without the secrets of the call.
 
 const (
-	maxText = 300 // characters
-	maxCode = 100
+	maxText    = 300 // characters
+	maxCode    = 100
+	maxDetails = 64 << 10 // bytes; longer ones are left out
 )
 
 // sanitize makes the error of a call fit to leave the library.
@@ -38,6 +39,9 @@ func (c *call) sanitize(e *Error) *Error {
 	secrets := c.secrets()
 	e.Message = sanitized(e.Message, maxText, secrets)
 	e.Code = Code(sanitized(string(e.Code), maxCode, secrets))
+	if len(e.Details) > maxDetails {
+		e.Details = nil
+	}
 	for _, secret := range secrets {
 		quoted, _ := jsontext.AppendQuote(nil, secret)
 		e.Details = bytes.ReplaceAll(e.Details, quoted[1:len(quoted)-1], []byte(redacted))

@@ -86,6 +86,19 @@ func TestEchoes(t *testing.T) {
 	}
 }
 
+// TestLongDetails are left out: an error does not keep a server's megabyte.
+func TestLongDetails(t *testing.T) {
+	t.Parallel()
+	c := newTestClient(t, serve(func(int, *http.Request) (*http.Response, error) {
+		return replyJSON(400, `{"success":false,"errorType":"error-invalid-user","details":{"x":"`+strings.Repeat("x", 1<<20)+`"}}`), nil
+	}))
+	_, err := c.Users.Get(t.Context(), ByID("a"))
+	e, ok := errors.AsType[*Error](err)
+	require.True(t, ok)
+	assert.Equal(t, ErrNotFound, e.Class)
+	assert.Empty(t, e.Details)
+}
+
 // TestShortSecrets: a password of few letters does not tear words apart.
 func TestShortSecrets(t *testing.T) {
 	t.Parallel()
