@@ -27,15 +27,15 @@ func main() {
 		log.Fatal("usage: localproxy -version v0.9.0 -out FOLDER MODULE-FOLDER...")
 	}
 	for _, dir := range flag.Args() {
-		if err := serve(filepath.Join(*root, dir), *version, *out); err != nil {
+		if err := serve(*root, dir, *version, *out); err != nil {
 			log.Fatalf("%s: %v", dir, err)
 		}
 	}
 }
 
-// serve writes one module in the layout that GOPROXY=file://… expects.
-func serve(dir, version, out string) error {
-	goMod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+// serve writes one module, as it is committed, in the layout that GOPROXY=file://… expects.
+func serve(root, dir, version, out string) error {
+	goMod, err := os.ReadFile(filepath.Join(root, dir, "go.mod"))
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,11 @@ func serve(dir, version, out string) error {
 	if err != nil {
 		return err
 	}
-	if err := zip.CreateFromDir(file, module.Version{Path: path, Version: version}, dir); err != nil {
+	subdir := filepath.ToSlash(dir)
+	if subdir == "." {
+		subdir = ""
+	}
+	if err := zip.CreateFromVCS(file, module.Version{Path: path, Version: version}, root, "HEAD", subdir); err != nil {
 		return err
 	}
 	return file.Close()
