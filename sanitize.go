@@ -10,11 +10,11 @@ import (
 	"io"
 	"net"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -129,9 +129,25 @@ func withoutSecret(text, secret string) string {
 	case len(secret) > shortSecret:
 		return strings.ReplaceAll(text, secret, redacted)
 	}
-	alone := regexp.MustCompile(`(^|[^\pL\pN])` + regexp.QuoteMeta(secret) + `($|[^\pL\pN])`)
-	return alone.ReplaceAllString(text, "${1}"+redacted+"${2}")
+	var out strings.Builder
+	for {
+		before, after, found := strings.Cut(text, secret)
+		out.WriteString(before)
+		if !found {
+			return out.String()
+		}
+		last, _ := utf8.DecodeLastRuneInString(before)
+		next, _ := utf8.DecodeRuneInString(after)
+		if isWord(last) || isWord(next) {
+			out.WriteString(secret)
+		} else {
+			out.WriteString(redacted)
+		}
+		text = after
+	}
 }
+
+func isWord(r rune) bool { return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)) }
 
 // withoutAddress replaces a URL in a word.
 func withoutAddress(word string) string {
