@@ -211,7 +211,8 @@ func WithAttemptTimeout(d time.Duration) Option {
 
 // WithMaxAnswer bounds the size of an answer in bytes. The default is 32 MiB. A longer
 // answer is an error of class [ErrBadAnswer]. Lists that are read while they arrive, as
-// by [UsersService.All], can be longer: for them it bounds what is read ahead.
+// by [UsersService.All], can be longer: for them it bounds one item, and the memory for
+// what is read ahead.
 func WithMaxAnswer(bytes int64) Option {
 	return clientOption(func(c *config) error {
 		if bytes <= 0 {

@@ -18,19 +18,17 @@ import (
 // stream is the body of an answer that is read while it arrives.
 //
 // As long as the caller keeps up, it reads when it is read. When the caller takes longer
-// than the network, a goroutine reads ahead, as much as [WithMaxAnswer] allows, so that
-// the server is done early. What was read ahead is held in segments, which are used again.
+// than the network, a goroutine reads ahead, so that the server is done early. What was
+// read ahead takes at most half of what [WithMaxAnswer] allows: the collector lets the
+// heap grow to twice of what is in use.
 type stream struct {
 	body    io.ReadCloser
 	cancel  context.CancelFunc // ends the attempt
 	idle    *time.Timer        // ends it without a byte from the network
 	watcher *time.Timer        // reads ahead when the caller is away
 	timeout time.Duration
-	limit   int64 // bytes that may be held, and that an item may have
-
-	unread  []byte // of segment
-	segment []byte // that Read is at
-	item    int64  // bytes read since the last item
+	limit   int64 // bytes that an item may have
+	item    int64 // bytes read since the last item
 
 	mu      sync.Mutex
 	changed sync.Cond // of anything below
@@ -38,24 +36,24 @@ type stream struct {
 	reads   int
 	seen    int  // reads when the watcher looked last
 	ahead   bool // a goroutine reads
-	full    [][]byte
-	held    int64 // bytes in full
-	spare   [][]byte
 	closed  bool
 	err     error // why nothing more comes
+
+	segments [][]byte // what was read ahead; all are full but the last
+	begin    int      // of what is unread in the first
+	end      int      // of what came in the last
+	spare    []byte   // a segment to use again
 }
 
 const (
 	segmentSize = 64 << 10
-	// maxSpare bounds the segments that are kept to be used again.
-	maxSpare = 16
 	// watchTime is how long the caller may take for what one Read gave them before the
 	// stream reads ahead.
 	watchTime = 50 * time.Millisecond
 )
 
 func newStream(body io.ReadCloser, cancel context.CancelFunc, timeout time.Duration, limit int64) *stream {
-	s := &stream{body: body, cancel: cancel, timeout: timeout, limit: limit, segment: make([]byte, segmentSize)}
+	s := &stream{body: body, cancel: cancel, timeout: timeout, limit: limit}
 	s.changed.L = &s.mu
 	s.idle = time.AfterFunc(timeout, cancel)
 	s.idle.Stop()
@@ -65,67 +63,78 @@ func newStream(body io.ReadCloser, cancel context.CancelFunc, timeout time.Durat
 }
 
 // Read implements [io.Reader].
-func (s *stream) Read(p []byte) (int, error) {
-	if len(s.unread) == 0 {
-		if err := s.next(); err != nil {
-			return 0, err
-		}
-	}
+func (s *stream) Read(p []byte) (n int, err error) {
 	if s.item > s.limit {
 		return 0, errTooLarge
 	}
-	n := copy(p, s.unread)
-	s.unread = s.unread[n:]
-	s.item += int64(n)
-	return n, nil
-}
-
-// next takes up the next segment.
-func (s *stream) next() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reads++
 	if s.ahead {
-		return s.take()
+		n, err = s.take(p)
+	} else if err = s.err; err == nil {
+		s.reading = true
+		s.mu.Unlock()
+		n, err = s.receive(p)
+		s.mu.Lock()
+		s.reading, s.err = false, err
 	}
-	if s.err != nil {
-		return s.err
+	s.item += int64(n)
+	if n > 0 {
+		err = nil
 	}
-	s.reading = true
-	s.mu.Unlock()
-	n, err := s.receive(s.segment)
-	s.mu.Lock()
-	s.reading = false
-	s.unread, s.err = s.segment[:n], err
-	if n == 0 {
-		return err
-	}
-	return nil
+	return n, err
 }
 
-// take takes up a segment that was read ahead, and gives the last one back.
-func (s *stream) take() error {
-	if len(s.spare) < maxSpare {
-		s.spare = append(s.spare, s.segment[:cap(s.segment)])
-	}
-	for len(s.full) == 0 && s.err == nil {
+// take waits for what is read ahead, and hands it over.
+func (s *stream) take(p []byte) (int, error) {
+	unread := s.unread()
+	for ; len(unread) == 0; unread = s.unread() {
+		if s.err != nil {
+			return 0, s.err
+		}
 		s.changed.Wait()
 	}
-	if len(s.full) == 0 {
-		return s.err
+	n := copy(p, unread)
+	if s.begin += n; s.begin == segmentSize {
+		s.spare, s.segments[0] = s.segments[0], nil
+		s.segments, s.begin = s.segments[1:], 0
+		s.changed.Broadcast()
 	}
-	s.segment, s.full[0] = s.full[0], nil
-	s.unread, s.full = s.segment, s.full[1:]
-	s.held -= int64(len(s.segment))
-	s.changed.Broadcast()
-	return nil
+	return n, nil
+}
+
+// unread is what was read ahead first.
+func (s *stream) unread() []byte {
+	switch len(s.segments) {
+	case 0:
+		return nil
+	case 1:
+		return s.segments[0][s.begin:s.end]
+	default:
+		return s.segments[0][s.begin:]
+	}
 }
 
 // receive reads from the network, within the time allowed.
-func (s *stream) receive(segment []byte) (int, error) {
+func (s *stream) receive(p []byte) (int, error) {
 	s.idle.Reset(s.timeout)
 	defer s.idle.Stop()
-	return io.ReadAtLeast(s.body, segment, 1)
+	return io.ReadAtLeast(s.body, p, 1)
+}
+
+// watch reads ahead when the caller has been away for long.
+func (s *stream) watch() {
+	s.mu.Lock()
+	away := s.reads == s.seen && !s.reading
+	s.seen = s.reads
+	over := s.ahead || s.closed
+	s.mu.Unlock()
+	if away {
+		s.readAhead()
+	} else if !over {
+		s.watcher.Reset(watchTime)
+	}
 }
 
 // readAhead has a goroutine read, unless one does.
@@ -138,40 +147,16 @@ func (s *stream) readAhead() {
 	}
 }
 
-// watch reads ahead when the caller has been away for long, until it is closed.
-func (s *stream) watch() {
-	s.mu.Lock()
-	away := s.reads == s.seen && !s.reading
-	s.seen = s.reads
-	over := s.ahead || s.closed
-	s.mu.Unlock()
-	if away {
-		s.readAhead()
-	}
-	if !over {
-		s.watcher.Reset(watchTime)
-	}
-}
-
 // fill reads the body to its end.
 func (s *stream) fill() {
 	for {
-		segment := s.free()
-		if segment == nil {
+		room := s.room()
+		if room == nil {
 			return // closed
 		}
-		n := 0
-		var err error
-		for n < len(segment)/2 && err == nil { // small pieces share a segment
-			var more int
-			more, err = s.receive(segment[n:])
-			n += more
-		}
+		n, err := s.receive(room)
 		s.mu.Lock()
-		if n > 0 {
-			s.full = append(s.full, segment[:n])
-			s.held += int64(n)
-		}
+		s.end += n
 		s.err = err
 		s.changed.Broadcast()
 		s.mu.Unlock()
@@ -181,22 +166,25 @@ func (s *stream) fill() {
 	}
 }
 
-// free waits until more may be held, and returns a segment; nil if the stream was closed.
-func (s *stream) free() []byte {
+// room waits until more may be held, and returns where to put it; nil if the stream was
+// closed. Nobody else touches that part of a segment until end has moved on.
+func (s *stream) room() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for !s.closed && s.held >= s.limit {
-		s.changed.Wait()
+	if len(s.segments) == 0 || s.end == segmentSize {
+		for !s.closed && int64(len(s.segments)+1)*segmentSize > s.limit/2 && len(s.segments) > 0 {
+			s.changed.Wait()
+		}
+		segment := s.spare
+		if s.spare = nil; segment == nil {
+			segment = make([]byte, segmentSize)
+		}
+		s.segments, s.end = append(s.segments, segment), 0
 	}
 	if s.closed {
 		return nil
 	}
-	if last := len(s.spare) - 1; last >= 0 {
-		segment := s.spare[last]
-		s.spare = s.spare[:last]
-		return segment
-	}
-	return make([]byte, segmentSize)
+	return s.segments[len(s.segments)-1][s.end:]
 }
 
 // broken is the failure of the network that ended the stream early, if one did.

@@ -111,9 +111,9 @@ func (s *UsersService) List(ctx context.Context, opts UserListOptions, callOpts 
 // change, so users who exist throughout are never skipped.
 //
 // The list is read while it arrives: the first user is yielded before the last byte came,
-// and memory does not grow with the list. If the caller takes longer than the network, up
-// to [WithMaxAnswer] bytes are read ahead. If the answer breaks off, the list is asked for
-// again from there on.
+// and memory does not grow with the list. If the caller takes longer than the network, the
+// rest is read ahead, up to half of [WithMaxAnswer]. If the answer breaks off, the list is
+// asked for again from there on.
 //
 //   - GET /api/v1/users.list, once if the server allows everything in one answer, which is
 //     the default; otherwise once a page.

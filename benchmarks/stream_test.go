@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
+	"runtime/metrics"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,13 +20,16 @@ import (
 
 // manyUsers is a transport that answers users.list with n users. It makes the answer
 // while it is read, and allocates next to nothing.
-type manyUsers struct{ n, calls int }
+type manyUsers struct {
+	n, calls int
+	sent     atomic.Int64 // bytes
+}
 
 func (m *manyUsers) RoundTrip(*http.Request) (*http.Response, error) {
 	m.calls++
 	return &http.Response{
 		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, ContentLength: -1,
-		Body: &userReader{n: m.n},
+		Body: &userReader{n: m.n, sent: &m.sent},
 	}, nil
 }
 
@@ -31,6 +37,7 @@ type userReader struct {
 	n, next int
 	buffer  []byte
 	rest    []byte
+	sent    *atomic.Int64
 }
 
 func (*userReader) Close() error { return nil }
@@ -45,6 +52,7 @@ func (r *userReader) Read(p []byte) (int, error) {
 	}
 	n := copy(p, r.rest)
 	r.rest = r.rest[n:]
+	r.sent.Add(int64(n))
 	return n, nil
 }
 
@@ -102,6 +110,13 @@ func byTokens(ctx context.Context, transport http.RoundTripper, each func(*rocke
 	return nil
 }
 
+// liveHeap is the heap without garbage.
+func liveHeap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	return heapNow([]metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}})
+}
+
 // TestListAtAnySize: a list of any length takes one call and little memory, and less
 // time than it takes net/http and encoding/json.
 func TestListAtAnySize(t *testing.T) { //nolint:paralleltest // it measures
@@ -122,7 +137,9 @@ func TestListAtAnySize(t *testing.T) { //nolint:paralleltest // it measures
 			return nil
 		}
 		var first time.Duration
+		var live uint64
 		seen := 0
+		floor := liveHeap()
 		start := time.Now()
 		heap, err := MeasureHeap(func() (any, error) {
 			start = time.Now()
@@ -136,6 +153,13 @@ func TestListAtAnySize(t *testing.T) { //nolint:paralleltest // it measures
 		took := time.Since(start)
 		assert.Equal(t, n, seen)
 		assert.Equal(t, 1, server.calls, "calls")
+
+		seen = 0
+		require.NoError(t, read(func(*rocketchat.User) {
+			if seen++; seen%(n/5) == n/10 {
+				live = max(live, liveHeap()-floor)
+			}
+		}))
 
 		// In turn, and the best of three each: the machine has other work.
 		best := func(f func() error) time.Duration {
@@ -156,11 +180,57 @@ func TestListAtAnySize(t *testing.T) { //nolint:paralleltest // it measures
 		ours := best(func() error { return read(func(*rocketchat.User) {}) })
 		theirs := best(func() error { return byTokens(t.Context(), server, func(*rocketchat.User) {}) })
 		share := float64(ours) / float64(theirs)
-		t.Logf("%d users: peak heap %.1f MiB (%.1f), %.2f x the time of net/http and encoding/json, first user after %.2f %% of the time",
-			n, float64(heap.Peak)/(1<<20), float64(baseline.Peak)/(1<<20), share, 100*float64(first)/float64(took))
+		t.Logf("%d users: live heap %.2f MiB, peak with garbage %.1f MiB (%.1f), %.2f x the time of net/http and encoding/json, first user after %.2f %% of the time",
+			n, float64(live)/(1<<20), float64(heap.Peak)/(1<<20), float64(baseline.Peak)/(1<<20), share, 100*float64(first)/float64(took))
+		assert.Less(t, live, uint64(1<<20), "what the list holds while it is read")
+		// A collector that runs as by default lets 4 MiB of garbage come together first.
+		assert.Less(t, heap.Peak, uint64(8<<20), "and with the garbage of users that were dropped")
 		if !raced {
 			assert.LessOrEqual(t, share, 0.75, "time")
 		}
 		assert.Less(t, float64(first)/float64(took), 0.05, "the first user comes early")
 	}
+}
+
+// TestListOfACallerWhoIsBusy: what comes while the caller does something else is held up
+// to half of WithMaxAnswer; the rest stays with the server until they come back.
+func TestListOfACallerWhoIsBusy(t *testing.T) { //nolint:paralleltest // it measures
+	const maxAnswer = 8 << 20
+	server := &manyUsers{n: 100_000}
+	client, err := rocketchat.New("https://chat.example.org", rocketchat.WithTransport(server), rocketchat.WithToken("u", "t"),
+		rocketchat.WithMaxAnswer(maxAnswer))
+	require.NoError(t, err)
+	seen := 0
+	var early int64
+	heap, err := MeasureHeap(func() (any, error) {
+		for _, err := range client.Users.All(t.Context(), rocketchat.UserListOptions{}) {
+			if err != nil {
+				return nil, err
+			}
+			if seen++; seen == 10 {
+				early = settledAt(&server.sent)
+			}
+		}
+		return nil, nil
+	})
+	require.NoError(t, err)
+	assert.Equal(t, server.n, seen)
+	assert.Equal(t, 1, server.calls, "calls")
+	t.Logf("while the caller was away %.1f MiB of %.1f came; peak heap %.1f MiB",
+		float64(early)/(1<<20), float64(server.sent.Load())/(1<<20), float64(heap.Peak)/(1<<20))
+	assert.InDelta(t, maxAnswer/2, early, 1<<20, "bytes read ahead")
+	// The collector may come late, while others use the processors.
+	assert.Less(t, heap.Peak, uint64(maxAnswer+8<<20))
+}
+
+// settledAt waits until n has not changed for a while.
+func settledAt(n *atomic.Int64) int64 {
+	last := n.Load()
+	for quiet := 0; quiet < 20; quiet++ {
+		time.Sleep(10 * time.Millisecond)
+		if now := n.Load(); now != last {
+			last, quiet = now, 0
+		}
+	}
+	return last
 }
