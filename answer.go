@@ -55,7 +55,8 @@ func (a *answer) read(res *http.Response, transport *transport, limit int64) err
 	return nil
 }
 
-// release gives the buffer to other calls, after the answer was decoded, which copies.
+// release gives the buffer to other calls. The answer must have been decoded, which copies
+// it.
 func (a *answer) release(transport *transport) {
 	if a.buffer != nil && a.buffer.Cap() <= keptBuffer {
 		transport.buffers.Put(a.buffer)
@@ -67,8 +68,8 @@ func (a *answer) release(transport *transport) {
 	}
 }
 
-// free reports a success from which it follows, if there are no limit headers, that the
-// caller's calls are not limited.
+// free reports whether the answer, if it has no limit headers, shows that the caller's
+// calls are not limited.
 func (a *answer) free(picture bool) bool {
 	if a.status < 200 || a.status > 299 {
 		return false
@@ -79,8 +80,8 @@ func (a *answer) free(picture bool) bool {
 	return a.isJSON() == "" && (a.stream != nil || bytes.Contains(a.body, []byte(`"success":true`)) || bytes.Contains(a.body, []byte(`"status":"success"`)))
 }
 
-// isJSON returns the media type of an answer that does not claim to be JSON, such as
-// a proxy's page. No content type at all is taken for JSON.
+// isJSON returns the media type of an answer that does not claim to be JSON, such as a
+// proxy's page. An answer without a content type is taken for JSON.
 func (a *answer) isJSON() (other string) {
 	given := a.header.Get("Content-Type")
 	if given == "application/json" { // what servers send
@@ -93,16 +94,16 @@ func (a *answer) isJSON() (other string) {
 	return kind
 }
 
-// decodeOptions accept what JavaScript's encoder can produce.
+// decodeOptions accept everything that JavaScript's encoder produces.
 func decodeOptions() json.Options {
 	return json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 }
 
-// identified is a result that is worthless without an ID.
+// identified is a result that must have an ID.
 type identified interface{ identity() string }
 
-// decode reads the result from a successful answer, or the failure that it reports
-// although its status is a success.
+// decode reads the result from an answer with status 200, or the failure that it reports in
+// spite of the status.
 func decode[T any](c *call) (T, error) {
 	var none T
 	if len(c.answer.body) == 0 {
@@ -126,7 +127,7 @@ func decode[T any](c *call) (T, error) {
 	case c.member != "" && !said.found:
 		return none, badAnswer(c, fmt.Sprintf("the answer has no %q", c.member), nil)
 	case c.member == "" && !c.mayBeEmpty && !said.succeeded:
-		// An empty object, which no Rocket.Chat server sends, looks like a result.
+		// An empty object would look like a result, but no Rocket.Chat server sends one.
 		return none, badAnswer(c, "the answer does not say that the call succeeded", nil)
 	}
 	if who, ok := any(value).(identified); ok && who.identity() == "" {
@@ -135,7 +136,7 @@ func decode[T any](c *call) (T, error) {
 	return value, nil
 }
 
-// said is what an envelope says beside the result.
+// said holds the members of an envelope besides the result.
 type said struct{ found, failed, succeeded bool }
 
 // decodeEnvelope reads an answer with status 200. There are three forms: only the
@@ -195,7 +196,7 @@ func cutSuccess(body []byte) (success *bool, others []byte, err error) {
 		if err := json.UnmarshalDecode(dec, &success); err != nil {
 			return nil, nil, err
 		}
-		// From here, with the comma before, or with the one behind if it is the first.
+		// Cut it with the comma before it, or after it if it is the first member.
 		head, tail := body[:before], body[dec.InputOffset():]
 		if bytes.HasSuffix(bytes.TrimRight(head, " \t\r\n"), []byte("{")) {
 			tail = bytes.TrimPrefix(bytes.TrimLeft(tail, " \t\r\n"), []byte(","))
@@ -205,7 +206,7 @@ func cutSuccess(body []byte) (success *bool, others []byte, err error) {
 	return nil, body, nil
 }
 
-// memberEnvelope is an answer of which one member is the result.
+// memberEnvelope is an answer whose result is one member.
 type memberEnvelope[T any] struct {
 	said
 	member string
@@ -215,7 +216,7 @@ type memberEnvelope[T any] struct {
 // UnmarshalJSONFrom implements [json.UnmarshalerFrom].
 func (e *memberEnvelope[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if kind := dec.PeekKind(); kind != '{' {
-		return fmt.Errorf("an object is expected, not %v", kind)
+		return fmt.Errorf("expected an object, not %v", kind)
 	}
 	if _, err := dec.ReadToken(); err != nil {
 		return err
@@ -243,8 +244,8 @@ func (e *memberEnvelope[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return err
 }
 
-// items is a list that may be long. It is read into a slice that hardly ever grows:
-// the first elements tell about how many there are.
+// items is a list that may be long. It is read into a slice that rarely grows: the length
+// of the first elements is used to estimate their number.
 type items[T any] []T
 
 // UnmarshalJSONFrom implements [json.UnmarshalerFrom].
@@ -265,7 +266,8 @@ func (l *items[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 				return errTooDense
 			}
 			more := unread*int64(n)/max(1, read) + 1
-			// A little more, since they differ; not beyond reason, since answers can mislead.
+			// Add a little, because elements differ, and limit it, because answers can
+			// mislead.
 			most := (freelyDecoded + maxInflation*(read+unread)) / size
 			list = slices.Grow(list, int(min(more+more/16, 64*int64(n), max(1, most-int64(n)))))
 		}
@@ -279,8 +281,8 @@ func (l *items[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return err
 }
 
-// A few bytes of JSON, such as "{},", can stand for a large struct. What is decoded may
-// be this many times larger than what was read, beyond a free amount.
+// A few bytes of JSON, such as "{},", can stand for a large struct. Beyond a free amount,
+// decoded values may be this many times larger than the text.
 const (
 	freelyDecoded = 1 << 20
 	maxInflation  = 24
@@ -288,13 +290,13 @@ const (
 
 const errTooDense = plainError("it has far more values than its size allows")
 
-// tooDense reports a long text with more values than any server would put into it. A
-// comma stands before nearly every value, and servers send one in about 20 bytes.
+// tooDense reports whether a long text has more values than a server would send. Nearly
+// every value has a comma before it, and servers send about one in 20 bytes.
 func tooDense(body []byte) bool {
 	return len(body) > 64<<10 && bytes.Count(body, []byte(","))*5 > len(body)
 }
 
-// withoutValues drops from a decoding error the piece of the answer that it quotes.
+// withoutValues removes the quoted piece of the answer from a decoding error.
 func withoutValues(err error) error {
 	for _, own := range []error{errTooDense, errTooLarge} {
 		if errors.Is(err, own) {

@@ -8,11 +8,11 @@ import (
 )
 
 // An attempt passes these layers, from the outside in; each calls the next. The order
-// matters: the gate may pause for longer than a token lives, and none of its pauses may
-// count as the network's time.
+// matters: a token may expire while the gate pauses, and pauses must not count as the
+// network's time.
 //
 //	paced     waits for the rate limits (ratelimit.go)
-//	signed    finds out credentials and second factor
+//	signed    adds credentials and second factor
 //	observed  counts and reports the attempt (trace.go)
 //	bounded   limits time and size, and reads the whole answer
 //	transport is the caller's or net/http's (transport.go)
@@ -22,7 +22,7 @@ func (c *call) RoundTrip(req *http.Request) (*http.Response, error) {
 	return c.paced(req)
 }
 
-// signed finds out the credentials and the second factor of the attempt.
+// signed determines the credentials and the second factor of the attempt.
 func (c *call) signed(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	if err := c.sign(ctx); err != nil {
@@ -103,8 +103,8 @@ func (c *call) bounded(req *http.Request, traced http.Header) (*http.Response, e
 	return nil, err
 }
 
-// attempt makes the request of an attempt. Its headers are its own: net/http can still
-// read those of the attempt before after that has failed.
+// attempt makes the request of an attempt. It has headers of its own, because net/http may
+// still read those of a previous attempt that has failed.
 func (c *call) attempt(ctx context.Context, req *http.Request, traced http.Header) *http.Request {
 	own := req.WithContext(ctx)
 	own.Header = make(http.Header, 8)
@@ -116,10 +116,10 @@ func (c *call) attempt(ctx context.Context, req *http.Request, traced http.Heade
 	return own
 }
 
-// notSentError is a failure before the request left.
+// notSentError is a failure before the request was sent.
 type notSentError struct{ error }
 
 func (e *notSentError) Unwrap() error { return e.error }
 
-// defaultAttemptTimeout bounds one attempt, the reading of the answer included.
+// defaultAttemptTimeout bounds one attempt, including reading the answer.
 const defaultAttemptTimeout = 30 * time.Second

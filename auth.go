@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Credentials are what the server knows a caller by.
+// Credentials identify a caller to the server.
 type Credentials struct {
 	UserID string
 	Token  Secret // a login token or a personal access token
@@ -20,31 +20,32 @@ type Credentials struct {
 	Bearer bool
 }
 
-// CredentialsProvider says with which credentials to make calls.
+// CredentialsProvider provides the credentials of calls.
 type CredentialsProvider interface {
 	// Credentials is called with zero credentials before every attempt of a call, so it
-	// should answer without delay where it can. After a 401 it is called once with the
-	// credentials that the server refused. If it returns others, the call is repeated
-	// with them; if it returns the same, the 401 goes to the caller.
+	// should return quickly. After a 401 it is called once with the credentials that the
+	// server refused. If it returns others, the call is repeated with them; if it returns
+	// the same, the call fails.
 	Credentials(ctx context.Context, refused Credentials) (Credentials, error)
 }
 
-// NamedProvider is a [CredentialsProvider] that knows whose credentials it provides.
+// NamedProvider is a [CredentialsProvider] that knows the account of its credentials.
 // Clients for one account then share what the rate gate knows about it.
 type NamedProvider interface {
 	CredentialsProvider
-	// Account names the account, such as by its user ID. Gates see a hash of it.
+	// Account returns a name for the account, such as its user ID. Gates see only a hash of
+	// it.
 	Account() string
 }
 
-// callerName is what gates know an account by. It may be an email address, so it is
-// hashed.
+// callerName identifies an account to gates. It is hashed, because it may be an email
+// address.
 func callerName(account string) string {
 	sum := sha256.Sum256([]byte("rocketchat caller\x00" + account))
 	return hex.EncodeToString(sum[:8])
 }
 
-// anonymous is the provider of a client that was given no credentials.
+// anonymous is the provider of a client without credentials.
 type anonymous struct{}
 
 func (anonymous) Credentials(context.Context, Credentials) (Credentials, error) {
@@ -81,12 +82,12 @@ func fitsHeader(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
-// cookies are the credentials for pictures, which are served without a look at headers.
+// cookies are the credentials for pictures, for which servers ignore headers.
 func (c Credentials) cookies() string {
 	return "rc_uid=" + url.PathEscape(c.UserID) + "; rc_token=" + url.PathEscape(c.Token.Reveal())
 }
 
-// sign finds out with which credentials the next attempt is made.
+// sign determines the credentials of the next attempt.
 func (c *call) sign(ctx context.Context) error {
 	if c.anonymous {
 		return nil
@@ -119,7 +120,7 @@ func (c *call) provide(ctx context.Context, refused Credentials) (Credentials, e
 	}
 }
 
-// needsCredentials reports a failure that other credentials may mend.
+// needsCredentials reports whether other credentials may help against the failure.
 func (c *call) needsCredentials(err error) bool {
 	return errors.Is(err, ErrUnauthorized) && c.answer.status == 401 && !c.final && c.credentials != (Credentials{})
 }
@@ -136,8 +137,8 @@ func (c *call) renewCredentials(ctx context.Context, refusal error) error {
 	return nil
 }
 
-// session is the provider of [WithLogin]. It logs in when credentials are needed, once
-// for everybody who waits.
+// session is the provider of [WithLogin]. It logs in when credentials are needed, once for
+// all calls that wait.
 type session struct {
 	user     string
 	password Secret
@@ -151,15 +152,15 @@ type session struct {
 	closed  bool
 }
 
-// loggingIn is a log-in under way. Its result is read after done is closed.
+// loggingIn is a log-in in progress. Its result is read after done is closed.
 type loggingIn struct {
 	done chan struct{}
 	err  error
 	own  bool // the failure concerns only the call that logged in
 }
 
-// wrongFor is how long a refused log-in is remembered, so that a program that goes on
-// regardless does not get the account blocked.
+// wrongFor is how long a refused log-in is not repeated, so that retries do not get the
+// account blocked.
 const wrongFor = time.Minute
 
 const (
@@ -229,14 +230,14 @@ func (s *session) open(ctx context.Context, client *Client, maxWait time.Duratio
 		opened = result.Credentials()
 	}
 	login.err = err
-	// What others who wait need not fail with: the end of this call's context, or that it
-	// would not wait as long as they may.
+	// Other waiting calls need not fail because the context of this call has ended or
+	// because it may not wait as long as they may.
 	login.own = ctx.Err() != nil || errors.Is(err, ErrRateLimited)
 	return opened, err
 }
 
 // settle publishes the result of a log-in. It reports whether the session was closed
-// meanwhile, so that what was opened has to be closed again.
+// meanwhile, in which case the caller has to log out again.
 func (s *session) settle(login *loggingIn, opened Credentials) (late bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -263,7 +264,7 @@ func (s *session) close(ctx context.Context) error {
 		select {
 		case <-pending.done:
 		case <-ctx.Done():
-			return ended(ctx) // whoever logs in logs out again
+			return ended(ctx) // the call that logs in logs out again
 		}
 	}
 	return s.logout(ctx, s.opened())

@@ -273,7 +273,7 @@ func TestCredentialsMustFitAHeader(t *testing.T) {
 	assert.NotContains(t, err.Error(), "token\n")
 }
 
-// unreachable takes as long as a dial that times out, and fails like one.
+// unreachable fails like a dial that times out, after the same time.
 func unreachable(took time.Duration) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		timer := time.NewTimer(took)
@@ -311,7 +311,7 @@ func TestLoginsDoNotQueue(t *testing.T) {
 	})
 }
 
-// openSessions is how many sessions were opened and not ended.
+// openSessions counts the sessions that were opened and not closed.
 func openSessions(srv *rocketchattest.Server) (n int) {
 	for _, call := range srv.Calls() {
 		switch {

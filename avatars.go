@@ -46,7 +46,7 @@ type AvatarSuggestion struct {
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// AvatarImageOptions say how a picture is wanted.
+// AvatarImageOptions select the format and size of a picture.
 type AvatarImageOptions struct {
 	Format string // "png" or "jpeg"; by default as stored, or SVG if the server draws it
 	Size   int    // of the edges in pixels, from 16 to 1024; by default as stored
@@ -87,13 +87,13 @@ type formBody struct {
 	contentType, filename, service string
 }
 
-// encode makes the body. Servers read all fields, wherever they stand.
+// encode makes the body. Servers read the fields in any order.
 func (f formBody) encode(user UserRef) readyBody {
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)
 	for _, field := range [][2]string{{user.key, user.value}, {"service", f.service}} {
 		if field[1] != "" {
-			_ = w.WriteField(field[0], field[1]) // a buffer takes everything
+			_ = w.WriteField(field[0], field[1]) // writing to a buffer does not fail
 		}
 	}
 	part, _ := w.CreatePart(textproto.MIMEHeader{
@@ -194,9 +194,9 @@ func (s *AvatarsService) Suggestions(ctx context.Context, callOpts ...CallOption
 	return do[map[string]AvatarSuggestion](ctx, s.client, get("users.getAvatarSuggestion").yields("suggestions"), callOpts)
 }
 
-// Image returns the picture of a user. For users without a picture, and for usernames
-// that nobody has, the server draws letters. Size and Format apply to drawn letters; how
-// far stored pictures follow them depends on the server.
+// Image returns the picture of a user. For users without a picture, and for unknown
+// usernames, the server draws letters. Size and Format apply to drawn letters; how far
+// stored pictures follow them depends on the server.
 //
 // By default, since server 8.1, callers without credentials get letters for every
 // username, and [ErrNotFound] for every ID (Accounts_AvatarBlockUnauthenticatedAccess).

@@ -33,7 +33,7 @@ type call struct {
 	http http.Client
 }
 
-// callSettings are what call options set.
+// callSettings are set by call options.
 type callSettings struct {
 	maxWait     time.Duration
 	raw         *[]byte
@@ -66,7 +66,7 @@ func send(ctx context.Context, client *Client, e endpoint, opts []CallOption) (*
 	return c, ctx, err
 }
 
-// end makes the error of a call fit to leave the library, and gives its buffer back.
+// end sanitizes the error of a call and releases its buffer.
 func (c *call) end(ctx context.Context, err error) error {
 	if e, ok := err.(*Error); ok { //nolint:errorlint // the error of the call itself is meant
 		err = c.sanitize(e)
@@ -121,17 +121,17 @@ func (c *call) encode() error {
 	return nil
 }
 
-// bodyOptions encode the body of a request. They are made once, since they remember
-// what they found out about each type.
+// bodyOptions encode the body of a request. They are shared, because they cache the
+// properties of each type.
 var bodyOptions = json.WithMarshalers(revealSecrets()) //nolint:gochecknoglobals // it is never changed
 
-// recovery is what can save a call that was refused.
+// recovery can rescue a call that was refused.
 type recovery struct {
 	applies func(*call, error) bool
 	recover func(*call, context.Context, error) error // nil: exchange again
 }
 
-// recoveries are tried in this order, each once a call.
+// recoveries are tried in this order, each once per call.
 func recoveries() [3]recovery {
 	return [...]recovery{
 		{(*call).broughtWrongFactor, (*call).dropFactor},
@@ -140,7 +140,7 @@ func recoveries() [3]recovery {
 	}
 }
 
-// run exchanges until there is an answer, or a failure that no recovery is left for.
+// run exchanges until there is an answer or a failure without a remaining recovery.
 func (c *call) run(ctx context.Context) error {
 	c.bringFactor()
 	for left := recoveries(); ; {
@@ -163,11 +163,11 @@ func (c *call) run(ctx context.Context) error {
 	}
 }
 
-// exchange sends the call until it has an answer to keep.
+// exchange sends the call until no further attempt is to be made.
 func (c *call) exchange(ctx context.Context) error {
 	c.tally.failures = 0
 	c.answer.reset()
-	// Before the gate, so that everybody who waits for a log-in waits for the same one.
+	// This comes before the gate, so that all calls wait for the same log-in.
 	if err := c.sign(ctx); err != nil {
 		return noAnswer(c, err)
 	}
@@ -196,7 +196,7 @@ func (c *call) interrupted(err error) error {
 	if c.proof.failed != nil {
 		return unanswered(c.proof.refusal, c.proof.failed)
 	}
-	if c.answer.status >= 300 && c.answer.status < 400 { // to an address that net/http cannot read
+	if c.answer.status >= 300 && c.answer.status < 400 { // to an address that net/http cannot parse
 		return redirected(c)
 	}
 	return noAnswer(c, err)
@@ -214,7 +214,7 @@ func (c *call) attempts(ctx context.Context) (*http.Response, error) {
 	plain := new(http.Request).WithContext(ctx)
 	plain.Method, plain.URL, plain.Host = c.method, &u, u.Host
 	plain.Proto, plain.ProtoMajor, plain.ProtoMinor = "HTTP/1.1", 1, 1
-	plain.Header = make(http.Header) // http.Client makes a copy of a request without
+	plain.Header = make(http.Header) // http.Client copies a request without one
 	req, err := retryablehttp.FromRequest(plain)
 	if err != nil {
 		return nil, err

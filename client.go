@@ -20,14 +20,14 @@ const Version = "0.9.0"
 // Client makes calls to one Rocket.Chat server on behalf of one account.
 //
 // It is immutable and safe for concurrent use. Make one and share it, so that its calls
-// share what is known of the server's rate limits. [Client.With] derives a client for
+// share the knowledge of the server's rate limits. [Client.With] derives a client for
 // another account or with other options.
 type Client struct {
 	Me          *MeService          // the account that the client acts for
-	Users       *UsersService       // other people's accounts
-	Preferences *PreferencesService // what people set for themselves
+	Users       *UsersService       // accounts
+	Preferences *PreferencesService // preferences
 	Tokens      *TokensService      // personal access tokens
-	Roles       *RolesService       // roles and who holds them
+	Roles       *RolesService       // roles and their holders
 	Status      *StatusService      // presence and status messages
 	Avatars     *AvatarsService     // pictures
 	Sessions    *SessionsService    // logging in and out
@@ -36,15 +36,15 @@ type Client struct {
 	Server      *ServerService      // the server itself
 
 	baseURL *url.URL
-	server  string // host and port, in one spelling for each server
+	server  string // host and port, normalized
 	config  config
 }
 
-// service is what every service holds: the client to make its calls with.
+// service is the client that a service makes its calls with.
 type service struct{ client *Client }
 
 // New returns a client for the server at baseURL, such as "https://chat.example.org". A
-// path that ends in /api/v1 is understood too. New does not use the network.
+// path may end in /api/v1. New does not use the network.
 //
 // Without [WithToken], [WithLogin] or [WithCredentials] the client can make only the few
 // calls that need no account.
@@ -60,9 +60,9 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	return build(base, cfg), nil
 }
 
-// With derives a client with other options. What opts do not set stays as it is. The rate
-// gate and the connections are shared with c, and so is the session of [WithLogin]
-// unless opts bring other credentials.
+// With derives a client with other options. Options that opts do not set are kept. The rate
+// gate and the connections are shared with c, and so is the session of [WithLogin] unless
+// opts bring other credentials.
 func (c *Client) With(opts ...Option) (*Client, error) {
 	cfg := c.config
 	if err := cfg.apply(opts); err != nil {
@@ -107,9 +107,9 @@ func build(base *url.URL, cfg config) *Client {
 // closeTime bounds how long [Client.Close] takes.
 const closeTime = 5 * time.Second
 
-// Close ends the session that the client opened with [WithLogin], if it did, and closes
-// idle connections. It takes at most 5 seconds and needs no context, so that it can be
-// deferred in a program whose context was cancelled.
+// Close ends the session that the client opened with [WithLogin], if any, and closes idle
+// connections. It takes at most 5 seconds. It needs no context, so that it can be deferred
+// in a program whose context has ended.
 //
 // Close is final for a client of WithLogin and for clients that share its session: calls
 // that begin afterwards, or that need to log in again, fail with [ErrUnauthorized].
@@ -170,7 +170,7 @@ func parseBaseURL(raw string, plainHTTP bool) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: path}, nil
 }
 
-// addressFault says what is wrong with the address of a server, if anything.
+// addressFault says what is wrong with the address of a server, or "".
 func addressFault(u *url.URL, plainHTTP bool) string {
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http":
@@ -187,7 +187,7 @@ func addressFault(u *url.URL, plainHTTP bool) string {
 	return ""
 }
 
-// serverName is the host and port of a server in one spelling, as gates know it.
+// serverName is the normalized host and port of a server, which gates use.
 func serverName(u *url.URL) string {
 	port := u.Port()
 	if port == "" {

@@ -83,7 +83,7 @@ const (
 	CodeEmailDomainBlacklisted Code = "error-email-domain-blacklisted"
 )
 
-// classOfCode is the class of each code that tells one.
+// classOfCode maps codes to classes.
 var classOfCode = sync.OnceValue(func() map[Code]Class { //nolint:gochecknoglobals // it is never changed
 	byCode := make(map[Code]Class)
 	for class, codes := range map[Class][]Code{
@@ -119,7 +119,7 @@ var classOfCode = sync.OnceValue(func() map[Code]Class { //nolint:gochecknogloba
 	return byCode
 })
 
-// classOf returns the class of a code, or "" if the code says too little.
+// classOf returns the class of a code, or "" if the code does not determine it.
 func classOf(code Code) Class {
 	if class, ok := classOfCode()[code]; ok {
 		return class
@@ -149,7 +149,7 @@ var textRules = sync.OnceValue(func() []textRule { //nolint:gochecknoglobals // 
 		{ErrInvalid, "", CodeInvalidUser, strings.Contains, "verify your emails"},
 		{ErrTaken, "users.create", "", strings.HasPrefix, "Username already exists."},
 		{ErrTaken, "users.create", "", strings.HasPrefix, "Email already exists."},
-		{ErrTaken, "users.create", "", strings.HasPrefix, "Something went wrong. Please check your credentials."}, // lost the race for the name
+		{ErrTaken, "users.create", "", strings.HasPrefix, "Something went wrong. Please check your credentials."}, // another call created the name first
 		{ErrNotFound, "", "", strings.HasPrefix, "User not found"},
 		{ErrNotFound, "", "", strings.HasPrefix, "No custom user status found"},
 		{ErrNotFound, "", "", equals, "No username suggestion found"},

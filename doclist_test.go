@@ -21,7 +21,7 @@ import (
 type docMethod struct {
 	name  string // such as "UsersService.Get"
 	items []string
-	chain map[string]string // methods of the endpoint that it describes, and their first argument; nil if it describes none
+	chain map[string]string // methods of the endpoint that it describes, with their first arguments; nil if it describes none
 }
 
 // docMethods reads the exported methods of all services.
@@ -132,8 +132,8 @@ func endpointIn(f *ast.FuncDecl, helpers map[string]map[string]string) map[strin
 	return chain
 }
 
-// helperName is how a function that describes an endpoint is called: by its name, and if
-// it is a method with the type that it is a method of.
+// helperName is the name of a function that describes an endpoint. For a method it includes
+// the type.
 func helperName(f *ast.FuncDecl) string {
 	if f.Recv == nil {
 		return f.Name.Name
@@ -223,8 +223,8 @@ func (m docMethod) checkEndpoint(t *testing.T, contract []contractEndpoint) {
 		if e.TwoFactor {
 			assert.True(t, factor, "%s: the contract says that %s asks for a second factor", m.name, e.Name)
 		}
-		// A second run of users.disableTotp does no harm, but its answer says that the code
-		// is wrong.
+		// users.disableTotp is harmless when repeated, but then answers that the code is
+		// wrong.
 		if !strings.Contains(m.items[3], "unless") && m.chain["op"] != "login" && m.chain["op"] != "users.disableTotp" {
 			assert.Equal(t, e.Idempotent, retried, "%s: the contract says whether %s is idempotent", m.name, e.Name)
 		}

@@ -21,10 +21,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// modulePath is what guides import the package by.
+// modulePath is the import path of the package.
 const modulePath = "github.com/rocketchat-go/rocketchat"
 
-// importsOfSnippets are what a piece of code in a guide may use without saying so.
+// importsOfSnippets are the packages that a piece of code in a guide may use without
+// importing them.
 const importsOfSnippets = `
 import (
 	"context"
@@ -56,26 +57,21 @@ import (
 // not compiled for the check.
 var outerModules = []string{"otelrocketchat", "prompt", "redisgate", "totp"}
 
-// TestGuides checks that the Go code in the README and the guides parses and uses the
-// names, fields and signatures of this module correctly. A piece need not be a whole
-// file: unused variables, missing returns and undeclared names are no faults.
+// TestGuides checks that the Go code in all pages parses and uses the names, fields and
+// signatures of this module correctly. A piece need not be a whole file: unused variables,
+// missing returns and undeclared names are not faults.
 func TestGuides(t *testing.T) {
 	t.Parallel()
-	guides, err := filepath.Glob("docs/*.md")
-	require.NoError(t, err)
-	require.NotEmpty(t, guides)
 	checker := newGuideChecker(t)
 	pieces := 0
-	for _, guide := range append(guides, "README.md", "CHANGELOG.md", "CONTRIBUTING.md") {
-		text, err := os.ReadFile(guide)
-		require.NoError(t, err)
-		for _, b := range goBlocks(string(text)) {
+	for guide, text := range pages(t) {
+		for _, b := range goBlocks(text) {
 			pieces++
 			for _, fault := range checker.check(b.code) {
 				t.Errorf("%s: code that begins at line %d: %s", guide, b.line, fault)
 			}
 		}
-		for _, name := range methodsNamed(string(text)) {
+		for _, name := range methodsNamed(text) {
 			assert.True(t, checker.isMethod(name), "%s: there is no %s", guide, name)
 		}
 	}
@@ -252,7 +248,7 @@ func (g *guideChecker) check(code string) (faults []string) {
 	return faults
 }
 
-// parse reads a piece of code as what it is: a file, declarations, or statements.
+// parse reads a piece of code, which is a file, declarations or statements.
 func (g *guideChecker) parse(code string) (*ast.File, error) {
 	if regexp.MustCompile(`(?m)^package \w+$`).MatchString(code) {
 		return parser.ParseFile(g.files, "guide.go", code, parser.SkipObjectResolution)
@@ -270,7 +266,7 @@ func guide(t *testing.T, ctx context.Context, client *rocketchat.Client, server 
 }`, head, code), parser.SkipObjectResolution)
 }
 
-// excused reports a fault that a piece has only because it is a piece: a name that is
+// excused reports whether a fault comes from the context that a piece lacks: a name that is
 // declared elsewhere, or a return that does not fit the function around it.
 func excused(fault string) bool {
 	name, undefined := strings.CutPrefix(fault, "undefined: ")

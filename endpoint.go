@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// endpoint is what a method says of the call it makes. It starts with get or post, is
-// described by the methods below, and goes to do, exec or send.
+// endpoint describes a call. It is made with get or post and the methods below, and passed
+// to do, exec or send.
 type endpoint struct {
 	method  string
 	op      string // the server's name for the endpoint, such as "users.info"
@@ -22,11 +22,11 @@ type endpoint struct {
 	query url.Values
 	body  any // encoded as JSON, unless it is a readyBody; nil for none
 
-	user     UserRef  // whom the call is about, if anybody
-	userKeys []string // how the endpoint wants users to be named
-	selfless bool     // naming nobody means the caller
+	user     UserRef  // the user that the call is about, if any
+	userKeys []string // the forms of references that the endpoint takes
+	selfless bool     // without a user it means the caller
 
-	idempotent bool // a second run does no harm
+	idempotent bool // it is idempotent
 	write      bool // it changes something
 	asksFactor bool // servers ask for a second factor by default
 	anonymous  bool // it is sent without credentials
@@ -35,9 +35,9 @@ type endpoint struct {
 	final      bool // a 401 is an answer like any other
 	mayBeEmpty bool // a success may have no body
 	redirects  bool // a redirect is the answer
-	streams    bool // a long answer is read while it arrives
+	streams    bool // a long answer is read as it arrives
 
-	wrong *Error // the first argument that no server would take
+	wrong *Error // the first invalid argument
 }
 
 // get describes a call that changes nothing.
@@ -69,7 +69,7 @@ func (e endpoint) since(version string) endpoint { e.version = version; return e
 // public marks an endpoint that is called without credentials.
 func (e endpoint) public() endpoint { e.anonymous = true; return e }
 
-// open marks an endpoint that anybody may call and that tells some callers more.
+// open marks an endpoint that anybody may call, but that returns more to some callers.
 func (e endpoint) open() endpoint { e.optional = true; return e }
 
 // at sets the path of an endpoint outside /api/v1.
@@ -101,7 +101,7 @@ func (e endpoint) withAll(key string, values []string) endpoint {
 	return e
 }
 
-// withTime adds a moment to the query, unless it is the zero time.
+// withTime adds a time to the query, unless it is zero.
 func (e endpoint) withTime(key string, moment time.Time) endpoint {
 	if moment.IsZero() {
 		return e
@@ -109,7 +109,7 @@ func (e endpoint) withTime(key string, moment time.Time) endpoint {
 	return e.with(key, moment.UTC().Format(isoMillis))
 }
 
-// page adds what selects and orders a part of a list.
+// page adds the parameters that select and order a part of a list.
 func (e endpoint) page(p pageOptions) endpoint {
 	fields := make([]string, len(p.sort))
 	for i, key := range p.sort {
@@ -135,8 +135,8 @@ func (e endpoint) page(p pageOptions) endpoint {
 	return e
 }
 
-// of says whom the call is about, for an endpoint that takes the given forms of
-// references; by default ids and usernames. Another form costs a call of users.info.
+// of sets the user that the call is about. The endpoint takes the given forms of
+// references, by default IDs and usernames. Other forms need a look-up with users.info.
 func (e endpoint) of(ref UserRef, forms ...string) endpoint {
 	e.user, e.userKeys = ref, forms
 	if len(forms) == 0 {
@@ -145,11 +145,11 @@ func (e endpoint) of(ref UserRef, forms ...string) endpoint {
 	if ref.key == refSelf {
 		return e
 	}
-	return e.require(ref.key != "", "user", "must be named: use ByID, ByUsername or another of these functions").
+	return e.require(ref.key != "", "user", "must be set: use ByID, ByUsername or another reference").
 		require(ref.value != "", cmp.Or(ref.key, "user"), "must not be empty")
 }
 
-// ofSelfOr is of for an endpoint that means the caller when nobody is named.
+// ofSelfOr is of for an endpoint that means the caller if there is no user.
 func (e endpoint) ofSelfOr(ref UserRef, forms ...string) endpoint {
 	e.selfless = true
 	return e.of(ref, forms...)
@@ -173,7 +173,7 @@ func do[T any](ctx context.Context, client *Client, e endpoint, opts []CallOptio
 	return result, c.end(ctx, err)
 }
 
-// exec makes a call whose answer says only that it succeeded.
+// exec makes a call without a result.
 func exec(ctx context.Context, client *Client, e endpoint, opts []CallOption) error {
 	_, err := do[struct{}](ctx, client, e, opts)
 	return err

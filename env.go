@@ -16,7 +16,7 @@ import (
 //	                       password as a second factor
 //	ROCKETCHAT_PLAIN_HTTP  true allows an http address, as [WithPlainHTTP]
 //
-// A token wins over a password. The options are applied after the environment.
+// A token takes precedence over a password. The options are applied after the environment.
 func FromEnv(opts ...Option) (*Client, error) {
 	env, err := fromEnv(os.Getenv)
 	if err != nil {

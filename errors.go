@@ -14,7 +14,7 @@ import (
 	"github.com/rocketchat-go/rocketchat/gate"
 )
 
-// Error is what every failed call of this package returns.
+// Error is the error of every failed call of this package.
 //
 // Programs branch on its class, which does not depend on the wording or the version
 // of the server:
@@ -29,16 +29,16 @@ import (
 // [*LastOwnerError] or [*PasswordPolicyError].
 type Error struct {
 	Op             string          // the operation, such as "users.update"
-	StatusCode     int             // of the answer; 0 when there was none
-	Class          Class           // what kind of failure it is; "" when it is of no class
-	Code           Code            // the server's code; "" when it gave none
-	Message        string          // the server's text, or what went wrong on the way
+	StatusCode     int             // of the answer; 0 if there was none
+	Class          Class           // the kind of failure; "" if it is of no class
+	Code           Code            // the server's code; "" if it gave none
+	Message        string          // the server's text, or what went wrong before there was one
 	Field          string          // the argument that is wrong, for a call that was not sent
-	Details        json.RawMessage // what the server says besides, if anything
+	Details        json.RawMessage // further details of the server, if any
 	Attempts       int             // how often the call was sent
 	RetryAfter     time.Duration   // for [ErrRateLimited]: when it can be tried again
-	OutcomeUnknown bool            // a write that may or may not have happened
-	Err            error           // the cause, if there is one
+	OutcomeUnknown bool            // set for a write that may or may not have taken effect
+	Err            error           // the cause, if any
 
 	foreign bool // the answer did not come from a Rocket.Chat server
 	clean   bool // the texts have been sanitized
@@ -161,8 +161,8 @@ func (e *Error) LogValue() slog.Value {
 	)
 }
 
-// LastOwnerError is in the chain of an error of class [ErrLastOwner]. Repeating the
-// call with its option to relinquish ownership goes on with what it says.
+// LastOwnerError is in the chain of an error of class [ErrLastOwner]. Repeating the call
+// with ConfirmRelinquish set carries out what it describes.
 type LastOwnerError struct {
 	ShouldBeRemoved   []string `json:"shouldBeRemoved"`   // rooms that would be deleted, by name
 	ShouldChangeOwner []string `json:"shouldChangeOwner"` // rooms that would get another owner, by name
@@ -174,11 +174,11 @@ func (e *LastOwnerError) Error() string {
 		len(e.ShouldBeRemoved)+len(e.ShouldChangeOwner), len(e.ShouldBeRemoved), len(e.ShouldChangeOwner))
 }
 
-// PasswordPolicyError is in the chain of an error about a password that the server's
-// policy refuses.
+// PasswordPolicyError is in the chain of an error for a password that violates the server's
+// policy.
 type PasswordPolicyError struct{ Violations []PasswordPolicyViolation }
 
-// PasswordPolicyViolation is one rule that a password breaks.
+// PasswordPolicyViolation is a rule that a password violates.
 type PasswordPolicyViolation struct {
 	Code    Code   `json:"error"`
 	Message string `json:"message"`
@@ -193,7 +193,7 @@ func (e *PasswordPolicyError) Error() string {
 	return strings.Join(rules, "; ")
 }
 
-// invalid is the error for an argument that no server would take.
+// invalid is the error for an invalid argument.
 func invalid(op, field, text string) *Error {
 	return &Error{Op: op, Class: ErrInvalid, Field: field, Message: text}
 }
@@ -203,7 +203,7 @@ const (
 	errTooLarge       = plainError("the answer is larger than WithMaxAnswer allows")
 )
 
-// noAnswer is the error of a call that got no answer, or not a whole one.
+// noAnswer is the error of a call without a complete answer.
 func noAnswer(c *call, err error) *Error {
 	if limited, ok := errors.AsType[*gate.WaitError](err); ok {
 		return tooLongWait(c, limited.Wait)
@@ -226,8 +226,8 @@ func noAnswer(c *call, err error) *Error {
 	return e
 }
 
-// tooLongWait is the error of a call that may not wait as long as the rate limit asks.
-// What the server said last, if that was a refusal, stays.
+// tooLongWait is the error of a call that may not wait as long as the rate limit asks. If
+// the server refused the call before, its message is kept.
 func tooLongWait(c *call, wait time.Duration) *Error {
 	e := &Error{
 		Op: c.op, Class: ErrRateLimited, Attempts: c.tally.attempts, OutcomeUnknown: c.tally.unknown,
@@ -252,7 +252,7 @@ func aside(err error) error {
 	return &certain
 }
 
-// ended is why ctx is over, with its cause if the caller gave one.
+// ended is the error for a context that has ended, with its cause if the caller gave one.
 func ended(ctx context.Context) error {
 	err, why := ctx.Err(), context.Cause(ctx)
 	if errors.Is(why, err) {
@@ -286,11 +286,11 @@ func badAnswer(c *call, text string, err error) *Error {
 	}
 }
 
-// redirected is the error of an answer that sends the call elsewhere.
+// redirected is the error of an answer that redirects the call.
 func redirected(c *call) *Error {
 	e := &Error{
 		Op: c.op, StatusCode: c.answer.status, Class: ErrRedirected, Attempts: c.tally.attempts,
-		OutcomeUnknown: c.write || c.tally.unknown, Message: "the answer is a redirect to nowhere",
+		OutcomeUnknown: c.write || c.tally.unknown, Message: "the answer is a redirect without an address",
 	}
 	location := c.answer.header.Get("Location")
 	if to, err := c.client.baseURL.Parse(location); err == nil && location != "" {

@@ -45,7 +45,7 @@ func ExampleWithCredentials() {
 	if _, err := client.Me.Get(ctx); err != nil {
 		log.Fatal(err)
 	}
-	server.PersonalAccessToken("admin", "nightly", false) // takes the place of the old one
+	server.PersonalAccessToken("admin", "nightly", false) // replaces the old one
 	if _, err := client.Me.Get(ctx); err != nil {
 		log.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func demo(opts ...rocketchattest.Option) (*rocketchat.Client, *rocketchattest.Se
 func actFor(username string, server *rocketchattest.Server, opts ...rocketchat.Option) *rocketchat.Client {
 	userID, token := server.Login(username)
 	opts = append([]rocketchat.Option{
-		rocketchat.WithTransport(server), // in place of the network
+		rocketchat.WithTransport(server), // instead of the network
 		rocketchat.WithToken(userID, token),
 	}, opts...)
 	client, err := rocketchat.New(server.URL(), opts...)

@@ -11,7 +11,8 @@ import (
 	"github.com/rocketchat-go/rocketchat"
 )
 
-// staff is what a directory might say: carol is new, ann has married, bob has left.
+// staff is a list as a directory might have it: carol is new, ann has changed her name, bob
+// has left.
 func staff() []rocketchat.DesiredUser {
 	return []rocketchat.DesiredUser{
 		{Username: "ann", Email: "ann@example.org", Name: "Ann Leigh"},
@@ -19,7 +20,7 @@ func staff() []rocketchat.DesiredUser {
 	}
 }
 
-// ours is the scope of the sync: accounts of others are left alone.
+// ours is the scope of the sync: other accounts are not deactivated.
 func ours(user *rocketchat.User) bool {
 	return len(user.Emails) > 0 && strings.HasSuffix(user.Emails[0].Address, "@example.org")
 }

@@ -20,7 +20,7 @@ func ExampleTokensService_Generate() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(token) // Reveal gives the text
+	fmt.Println(token) // Reveal returns the text
 
 	me, err := client.Me.Get(ctx)
 	if err != nil {

@@ -201,7 +201,7 @@ func ExampleUsersService_AllInDirectory() {
 		}
 		fmt.Println(user.Name)
 		if user.Username == "bob" {
-			break // no more pages are asked for
+			break // no more pages are requested
 		}
 	}
 	// Output:

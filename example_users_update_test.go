@@ -50,7 +50,7 @@ func ExampleUsersService_Create_lostAnswer() {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			next.ServeHTTP(w, r)
 			if r.URL.Path == "/api/v1/users.create" {
-				panic(http.ErrAbortHandler) // done, but the connection breaks
+				panic(http.ErrAbortHandler) // the account is created, but the connection breaks
 			}
 		})
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// failure is the union of all forms in which servers report one.
+// failure has the members of all forms in which servers report failures.
 type failure struct {
-	Error     jsontext.Value `json:"error"`     // a text, or in log-in a number
+	Error     jsontext.Value `json:"error"`     // a text, or a number in answers of login
 	ErrorType jsontext.Value `json:"errorType"` // the code
 	Message   jsontext.Value `json:"message"`   // in the envelopes of log-in and of old servers
 	Reason    jsontext.Value `json:"reason"`    // in a serialised error object
@@ -45,8 +45,8 @@ func (f failure) codeAndText() (code, text string) {
 	return code, text
 }
 
-// newError reads the failure that an answer reports. It never fails itself: what cannot
-// be read gives an error that says so.
+// newError reads the failure that an answer reports. If it cannot be read, the error says
+// so.
 func newError(c *call) *Error {
 	e := &Error{
 		Op: c.op, StatusCode: c.answer.status, Attempts: c.tally.attempts,
@@ -82,7 +82,7 @@ func (e *Error) withoutEnvelope(c *call) *Error {
 	return e
 }
 
-// typedDetails is the cause that a program can read off an error.
+// typedDetails is the cause with the details of an error.
 func (c *call) typedDetails(e *Error) error {
 	switch e.Class {
 	case ErrSecondFactorRequired:
@@ -92,7 +92,7 @@ func (c *call) typedDetails(e *Error) error {
 		}
 	case ErrLastOwner:
 		rooms := new(LastOwnerError)
-		_ = json.Unmarshal(e.Details, rooms, decodeOptions()) // without details the class says it all
+		_ = json.Unmarshal(e.Details, rooms, decodeOptions()) // without details the class is enough
 		return rooms
 	case ErrEndpointUnknown:
 		if c.version != "" {
@@ -107,7 +107,7 @@ func (c *call) typedDetails(e *Error) error {
 	return nil
 }
 
-// textOf is the text in a JSON value; a number is its digits, anything else nothing.
+// textOf is the text of a JSON string or number, and "" for other values.
 func textOf(v jsontext.Value) string {
 	switch v.Kind() {
 	case '"':
@@ -122,12 +122,12 @@ func textOf(v jsontext.Value) string {
 	return ""
 }
 
-// isName reports a code, as opposed to a sentence.
+// isName reports whether a text is a code rather than a sentence.
 func isName(s string) bool {
 	return s != "" && !strings.ContainsAny(s, " \t\n")
 }
 
-// cutSuffix takes the code off a text like "Invalid user [error-invalid-user]".
+// cutSuffix removes the code from a text like "Invalid user [error-invalid-user]".
 func cutSuffix(text string) (rest, code string) {
 	text = strings.TrimSpace(text)
 	open := strings.LastIndexByte(text, '[')

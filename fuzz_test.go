@@ -165,7 +165,7 @@ func FuzzSecret(f *testing.F) {
 	f.Add("hunter2-is-secret", "%#v")
 	f.Add("hunter2-is-secret", "%p")
 	f.Fuzz(func(t *testing.T, secret, verb string) {
-		// An address, which some verbs show, can look like a shorter one.
+		// An address, which some verbs print, can look like a shorter text.
 		if len(secret) < 16 || strings.Contains(redacted, secret) || strings.Contains(verb, secret) || strings.Contains(fmt.Sprintf(verb, redacted), secret) {
 			return
 		}

@@ -40,9 +40,9 @@ func TestEqualFold(t *testing.T) {
 	}
 }
 
-// TestEnsureAdoptsNoStranger: an address with a letter that looks the same to Unicode is
+// TestEnsureDoesNotAdoptAnotherAccount: an address with a letter that looks the same to Unicode is
 // somebody else's.
-func TestEnsureAdoptsNoStranger(t *testing.T) {
+func TestEnsureDoesNotAdoptAnotherAccount(t *testing.T) {
 	t.Parallel()
 	c := newTestClient(t, roundTripper(func(*http.Request) (*http.Response, error) {
 		return replyJSON(200, `{"success":true,"user":{"_id":"x","username":"backoffice","canViewAllInfo":true,"emails":[{"address":"bac\u212aoffice@x.test"}]}}`), nil
@@ -392,9 +392,9 @@ func TestTraceOfAPauseThatIsGivenUp(t *testing.T) {
 	})
 }
 
-// TestSecondFactorIsBroughtAlong: n updates cost n calls and one refusal, and an answer
+// TestSecondFactorIsSentAlong: n updates cost n calls and one refusal, and an answer
 // that was refused is not brought again.
-func TestSecondFactorIsBroughtAlong(t *testing.T) {
+func TestSecondFactorIsSentAlong(t *testing.T) {
 	t.Parallel()
 	const seed = "JBSWY3DPEHPK3PXP"
 	for name, tc := range map[string]struct {
@@ -420,9 +420,9 @@ func TestSecondFactorIsBroughtAlong(t *testing.T) {
 	}
 }
 
-// TestRefusedFactorIsNotBroughtAgain: when the password has changed, the answer that was
+// TestRefusedFactorIsNotSentAgain: when the password has changed, the answer that was
 // brought along is refused. The call then asks anew, and the client forgets.
-func TestRefusedFactorIsNotBroughtAgain(t *testing.T) {
+func TestRefusedFactorIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	var codes []string
 	refuse := false
@@ -453,8 +453,8 @@ func TestRefusedFactorIsNotBroughtAgain(t *testing.T) {
 	assert.Equal(t, []string{"", "222222", "111111", "111111", "", "222222", "", "222222"}, codes)
 }
 
-// TestMailedCodesAreNotBroughtAlong, and neither is an answer that a person has to give.
-func TestMailedCodesAreNotBroughtAlong(t *testing.T) {
+// TestMailedCodesAreNotSentAlong, and neither is an answer that a person has to give.
+func TestMailedCodesAreNotSentAlong(t *testing.T) {
 	t.Parallel()
 	asked := 0
 	c := newTestClient(t, roundTripper(func(r *http.Request) (*http.Response, error) {

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// losslessRow says as what type a member of an endpoint's answer is decoded; "*" is
-// each item of a list, "" the whole answer but "success".
+// losslessRow names the type of a member of an endpoint's answer. "*" stands for each item
+// of a list, and "" for the whole answer except "success".
 type losslessRow struct {
 	op, member string
 	value      func() any
@@ -56,8 +56,8 @@ func TestLossless(t *testing.T) {
 	}
 }
 
-// assertKept checks that got holds every member of want. A list that a server gives as
-// the text of one may have become a list.
+// assertKept checks that got has every member of want. A list that a server sends as a
+// string may have become a list.
 func assertKept(t *testing.T, at string, want, got any) {
 	t.Helper()
 	switch want := want.(type) {
@@ -124,7 +124,7 @@ func dig(value any, path string) []any {
 	return nil
 }
 
-// successfulAnswers are those of testdata, by op and by where they come from.
+// successfulAnswers are the successful answers in testdata, by op and source.
 func successfulAnswers(t *testing.T) map[string]map[string]any {
 	t.Helper()
 	found := make(map[string]map[string]any)
@@ -164,8 +164,7 @@ func successfulAnswers(t *testing.T) map[string]map[string]any {
 	return found
 }
 
-// recordedExchange is what the tests of this package need of a line of
-// testdata/recorded.
+// recordedExchange has the parts of a line of testdata/recorded that these tests need.
 type recordedExchange struct {
 	Name   string `json:"name"`
 	Op     string `json:"op"`

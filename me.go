@@ -17,7 +17,7 @@ type Me struct {
 	OwnDetails
 }
 
-// OwnDetails are the members that only answers about the caller's own account have.
+// OwnDetails are the fields that the server returns only for the caller's own account.
 type OwnDetails struct {
 	Email             string                    `json:"email,omitzero"`     // the first verified address
 	AvatarURL         string                    `json:"avatarUrl,omitzero"` // absolute; ends in /avatar/undefined for an account without a username
@@ -51,7 +51,7 @@ func (m *Me) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return err
 }
 
-// OAuth says who may act for the account.
+// OAuth lists the OAuth clients that may act for the account.
 type OAuth struct {
 	AuthorizedClients []string `json:"authorizedClients,omitzero"` // IDs
 
@@ -82,7 +82,7 @@ func (s *MeService) Get(ctx context.Context, callOpts ...CallOption) (*Me, error
 // meAnswer is the answer of me.
 type meAnswer struct {
 	meWire
-	Nested *Me `json:"user"` // where the documentation has it; servers do not
+	Nested *Me `json:"user"` // as documented; servers do not send it
 }
 
 func (a meAnswer) identity() string {
@@ -103,8 +103,8 @@ type MeUpdateOptions struct {
 	StatusType *UserStatus `json:"statusType,omitzero"`
 	StatusText *string     `json:"statusText,omitzero"`
 
-	// CurrentPassword proves a change of Email or NewPassword for accounts that have no
-	// other second factor. Accounts that do must leave it nil. It is sent as its SHA-256.
+	// CurrentPassword confirms a change of Email or NewPassword for accounts without another
+	// second factor. It must be nil for accounts that have one. It is sent as its SHA-256.
 	CurrentPassword *Secret `json:"currentPassword,omitzero"`
 	// NewPassword ends all other sessions and revokes all personal access tokens.
 	NewPassword *Secret `json:"newPassword,omitzero"`
@@ -113,8 +113,8 @@ type MeUpdateOptions struct {
 }
 
 // Update changes one's own account. The result lacks the preferences. The fields are saved
-// one after the other, so some can be changed when an error comes. Servers since 7.0 take
-// one call in 60 s.
+// one after the other, so some may have changed if it fails. Servers since 7.0 accept one
+// call in 60 s.
 //
 //   - POST /api/v1/users.updateOwnBasicInfo.
 //   - Permission: none; server settings can forbid each field.
@@ -144,7 +144,7 @@ type meUpdateBody struct {
 	CustomFields map[string]any  `json:"customFields,omitzero"`
 }
 
-// empty reports that the update changes nothing.
+// empty reports whether the update changes nothing.
 func (o MeUpdateOptions) empty() bool {
 	o.CurrentPassword = nil
 	return reflect.ValueOf(o).IsZero()
@@ -152,9 +152,9 @@ func (o MeUpdateOptions) empty() bool {
 
 // MeDeleteOptions say how to delete one's own account.
 type MeDeleteOptions struct {
-	// ConfirmRelinquish agrees that rooms whose last owner the account is get another
-	// owner or are deleted. Without it the call fails for such an account with
-	// [ErrLastOwner], which names the rooms.
+	// ConfirmRelinquish confirms that rooms that lose their last owner get another one or
+	// are deleted. Without it the call fails for the last owner of a room with
+	// [ErrLastOwner].
 	ConfirmRelinquish bool `json:"confirmRelinquish,omitzero"`
 }
 
@@ -180,7 +180,7 @@ func (s *MeService) Delete(ctx context.Context, password Secret, opts MeDeleteOp
 
 // DataDownload is an export of one's own data.
 type DataDownload struct {
-	Requested bool            `json:"requested"` // false if this is an earlier export, under way or finished lately
+	Requested bool            `json:"requested"` // false if this is an earlier export, which is under way or finished recently
 	Operation ExportOperation `json:"exportOperation"`
 	URL       string          `json:"url,omitzero"`                     // of the finished export
 	Pending   int             `json:"pendingOperationsBeforeMyRequest"` // number of exports before this one
@@ -212,7 +212,7 @@ type ExportOperation struct {
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// ExportStatus is how far an export is. Servers have others beside these.
+// ExportStatus is the state of an export. Servers have others besides these.
 type ExportStatus string
 
 // Statuses of exports.

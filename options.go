@@ -13,10 +13,10 @@ import (
 	"github.com/rocketchat-go/rocketchat/gate"
 )
 
-// config is what a client was made with.
+// config holds the options of a client.
 type config struct {
 	credentials    CredentialsProvider
-	caller         string // whom gates see calling
+	caller         string // identifies the account to gates
 	login          *loginBody
 	twoFactor      TwoFactorFunc
 	factors        *secondFactors
@@ -62,7 +62,8 @@ type Option interface{ apply(c *config) error }
 // CallOption configures one call.
 type CallOption interface{ applyCall(s *callSettings) error }
 
-// AnyOption is both: given to [New] it is the default for all calls.
+// AnyOption is an [Option] and a [CallOption]. As an Option it is the default for all
+// calls.
 type AnyOption interface {
 	Option
 	CallOption
@@ -77,7 +78,7 @@ type callOption func(*callSettings) error
 func (o callOption) applyCall(s *callSettings) error { return o(s) }
 
 // WithToken makes calls as the user with the given ID, with a login token or a personal
-// access token. The token is never replaced: a 401 goes to the caller.
+// access token. The token is never replaced: after a 401 the call fails.
 func WithToken(userID, token string) Option {
 	return clientOption(func(c *config) error {
 		credentials := Credentials{UserID: userID, Token: NewSecret(token)}
@@ -149,9 +150,9 @@ func WithCredentials(provider CredentialsProvider) Option {
 // app is asked for after the rate gate has admitted the call, because codes expire, and
 // again if the call is retried much later.
 //
-// The client remembers which operations ask. From the second call of such an operation
-// on it brings a password or an authenticator's code along, so that the call is sent
-// once; see [TwoFactorChallenge.Ahead].
+// The client remembers which operations ask. From the second call of such an operation on,
+// it sends a password or an authenticator's code along, so that the call is sent only once;
+// see [TwoFactorChallenge.Ahead].
 func WithTwoFactor(f TwoFactorFunc) Option {
 	return clientOption(func(c *config) error {
 		c.twoFactor, c.factors = f, new(secondFactors)
@@ -210,9 +211,9 @@ func WithAttemptTimeout(d time.Duration) Option {
 }
 
 // WithMaxAnswer bounds the size of an answer in bytes. The default is 32 MiB. A longer
-// answer is an error of class [ErrBadAnswer]. Lists that are read while they arrive, as
-// by [UsersService.All], can be longer: for them it bounds one item, and the memory for
-// what is read ahead.
+// answer is an error of class [ErrBadAnswer]. Lists that are read as they arrive, as by
+// [UsersService.All], can be longer: for them it bounds one item, and the memory for data
+// that is read ahead.
 func WithMaxAnswer(bytes int64) Option {
 	return clientOption(func(c *config) error {
 		if bytes <= 0 {
@@ -226,7 +227,7 @@ func WithMaxAnswer(bytes int64) Option {
 // WithMaxWait bounds how long a call may wait for rate limits, all its pauses for them
 // taken together. A call that would wait longer fails at once with [ErrRateLimited], and
 // [Error.RetryAfter] says how long the wait would have been. By default only the context
-// bounds the wait. As a call option it overrides what the client was made with.
+// bounds the wait. As a call option it overrides the option of the client.
 func WithMaxWait(d time.Duration) AnyOption { return maxWait(d) }
 
 type maxWait time.Duration
@@ -260,8 +261,8 @@ func WithGate(g gate.Gate) Option {
 	})
 }
 
-// WithThrottle puts a ceiling of the caller's own over all calls, in addition to the
-// server's limits. Several clients may share one limiter.
+// WithThrottle limits all calls together with l, in addition to the server's limits.
+// Several clients may share one limiter.
 func WithThrottle(l *rate.Limiter) Option {
 	return clientOption(func(c *config) error {
 		c.throttle = l
@@ -302,8 +303,8 @@ func WithUserAgent(name string) Option {
 	})
 }
 
-// WithPlainHTTP allows an http address of another machine. Everyone on the way can then
-// read passwords and tokens.
+// WithPlainHTTP allows an http address of another machine. Anyone on the network path can
+// then read passwords and tokens.
 func WithPlainHTTP() Option {
 	return clientOption(func(c *config) error {
 		c.plainHTTP = true
@@ -338,5 +339,5 @@ func WithRawAnswer(dst *[]byte) CallOption {
 	})
 }
 
-// missing is the error of an option that was given nil.
-func missing(option string) error { return invalid("", option, "must not be given nil") }
+// missing is the error of an option with a nil argument.
+func missing(option string) error { return invalid("", option, "must not be nil") }

@@ -49,7 +49,7 @@ func (p pageOptions) sortedBy(field string) pageOptions {
 
 func sortField(key string) string { return strings.TrimPrefix(key, "-") }
 
-// sortJSON is the server's form of a sort: a JSON object whose order counts.
+// sortJSON returns a sort as the server expects it, a JSON object with ordered members.
 func sortJSON(keys []string) string {
 	out := []byte{'{'}
 	for i, key := range keys {
@@ -66,7 +66,7 @@ func sortJSON(keys []string) string {
 	return string(append(out, '}'))
 }
 
-// pageOf makes a page of the list that an answer has as member, if it has it.
+// pageOf makes a page of the list that is the given member of an answer, if there is one.
 func pageOf[T any](e endpoint, member string, items []T, offset, total int) (*Page[T], error) {
 	if items == nil {
 		return nil, &Error{Op: e.op, Class: ErrBadAnswer, Message: fmt.Sprintf("the answer has no %q", member)}
@@ -75,9 +75,9 @@ func pageOf[T any](e endpoint, member string, items []T, offset, total int) (*Pa
 }
 
 const (
-	// cappedPage is the largest page that servers give if they do not give everything.
+	// cappedPage is the largest page of servers that do not return everything.
 	cappedPage = 100
-	// maxBarren bounds the pages without a new item, one after the other.
+	// maxBarren bounds the number of consecutive pages without a new item.
 	maxBarren = 1000
 )
 
@@ -86,19 +86,19 @@ type listing[T any] struct {
 	op   string
 	id   func(*T) string
 	page func(context.Context, pageOptions) (*Page[T], error)
-	// open, if set, reads everything from an offset on while it arrives.
+	// open, if set, reads everything from an offset on as it arrives.
 	open  func(context.Context, pageOptions) (*listReader[T], context.Context, error)
 	retry RetryPolicy // for what open reads
 }
 
-// all yields every item of a list once. It asks for everything at once. If the server
-// does not give that, or the caller set a page size, it goes page by page.
+// all yields every item of a list once. It asks for everything in one answer. If the server
+// does not allow that, or the caller set a page size, it reads pages.
 //
-// Items can come and go between two answers. Each answer therefore begins with the last
-// item of the one before. If it begins with an item that was not seen yet, earlier items
-// have gone, and all steps back until it meets one that was seen. If it has no new item,
-// others have come, and all goes on. So items that exist throughout are never skipped if
-// the list is sorted by something that does not change, and none is yielded twice.
+// Items can be added and removed between two answers. Therefore each answer begins with the
+// last item of the previous one. If it begins with an unseen item, earlier items were
+// removed, and all steps back until it meets a seen one. If it has no new item, items were
+// added, and all goes on. As long as the list is sorted by a field that does not change,
+// items that exist throughout are never skipped, and none is yielded twice.
 func (l listing[T]) all(ctx context.Context, opts pageOptions) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		w := newWalker(l, opts)
@@ -116,7 +116,7 @@ func (l listing[T]) all(ctx context.Context, opts pageOptions) iter.Seq2[*T, err
 	}
 }
 
-// walker is the place that has been reached in a list.
+// walker is a position in a list.
 type walker[T any] struct {
 	listing[T]
 	byID  bool // the list is to be sorted by ID
@@ -127,7 +127,7 @@ type walker[T any] struct {
 	seen    *seenIDs
 	head    string // ID of the very first item
 	overlap bool   // the next answer begins with an item that was seen
-	step    int    // by how much the last answer was stepped back; 0 for not
+	step    int    // number of items that the last answer was stepped back; 0 for none
 	barren  int
 	broken  int // streams, one after the other, that ended early without a new item
 }
@@ -143,7 +143,7 @@ func newWalker[T any](l listing[T], opts pageOptions) *walker[T] {
 
 func (w *walker[T]) pageByPage() { w.next.everything, w.next.count = false, cappedPage }
 
-// pageItems yields what is new in the next page.
+// pageItems yields the new items of the next page.
 func (w *walker[T]) pageItems(ctx context.Context) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		fresh, err := w.read(ctx)
@@ -220,16 +220,16 @@ func (w *walker[T]) order(items []T) error {
 }
 
 func (w *walker[T]) disordered() error {
-	return &Error{Op: w.op, Class: ErrBadAnswer, Message: "the list is not in the order that was asked for"}
+	return &Error{Op: w.op, Class: ErrBadAnswer, Message: "the list is not in the requested order"}
 }
 
-// gap reports that items before an answer, which begins with head, have gone, so that
+// gap reports whether items before an answer, which begins with head, were removed, so that
 // others may have been skipped.
 func (w *walker[T]) gap(head string) bool {
 	return w.overlap && w.next.offset > w.first && (head == "" || !w.seen.has(head))
 }
 
-// advance sets the answer after one of n items, of which so many were new.
+// advance moves the position after an answer with n items and the given number of new ones.
 func (w *walker[T]) advance(head string, n, fresh, total int) error {
 	end := w.next.offset + n
 	if end >= total {
@@ -249,7 +249,7 @@ func (w *walker[T]) advance(head string, n, fresh, total int) error {
 	return nil
 }
 
-// goOn sets the offset behind n items, of which the last is asked for again.
+// goOn moves the offset by n items, but asks for the last one again.
 func (w *walker[T]) goOn(n int) {
 	w.overlap = n > 1
 	w.next.offset += n
@@ -273,8 +273,8 @@ func (w *walker[T]) ends(total int) error {
 	}
 }
 
-// streamItems asks for everything and yields what is new while it arrives. When the
-// stream breaks, the next one goes on after the last item.
+// streamItems asks for everything and yields new items as they arrive. If the stream
+// breaks, the next one continues after the last item.
 func (w *walker[T]) streamItems(ctx context.Context) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		list, inner, err := w.open(ctx, w.next)
@@ -297,7 +297,7 @@ func (w *walker[T]) streamItems(ctx context.Context) iter.Seq2[*T, error] {
 	}
 }
 
-// resume has the list asked for again after a stream that broke.
+// resume requests the list again after a stream broke.
 func (w *walker[T]) resume(ctx context.Context, r *streamRun[T], broken *Error) error {
 	if r.fresh > cappedPage {
 		w.broken = 0
@@ -325,16 +325,16 @@ type streamRun[T any] struct {
 
 	n, fresh   int
 	head, last string
-	early      []string // the first IDs, should the list turn out not to be sorted
+	early      []string // the first IDs, in case the list is not sorted
 
 	begun time.Time
-	away  time.Duration // that the caller took for the items
+	away  time.Duration // that the caller spent with the items
 }
 
 const (
-	// sampled is how many items share one look at the clock.
+	// sampled is the number of items between two looks at the clock.
 	sampled = 32
-	// maxEarly bounds the pages that may come without the order that was asked for.
+	// maxEarly bounds the number of pages that may lack the requested order.
 	maxEarly = 10 * cappedPage
 )
 
@@ -363,7 +363,7 @@ func (r *streamRun[T]) run() error {
 	}
 }
 
-// begins notes the first item, and reports whether others before it have gone.
+// begins records the first item, and reports whether items before it were removed.
 func (r *streamRun[T]) begins(id string) (gap bool) {
 	r.head = id
 	if r.seen == nil {
@@ -393,7 +393,7 @@ func (r *streamRun[T]) add(id string) (bool, error) {
 	return true, nil
 }
 
-// deliver yields an item. Now and then it looks whether the caller keeps up.
+// deliver yields an item. From time to time it checks whether the caller keeps up.
 func (r *streamRun[T]) deliver(item *T) bool {
 	s := r.list.call.answer.stream
 	if s == nil || r.fresh%sampled != 0 {
@@ -425,7 +425,7 @@ func (s *seenIDs) has(id string) bool {
 	return s.all[id]
 }
 
-// unsort takes the list for one that is not sorted, of which so far these IDs came.
+// unsort treats the list as unsorted. The IDs are those received so far.
 func (s *seenIDs) unsort(ids []string) {
 	s.sorted = false
 	for _, id := range ids {

@@ -8,31 +8,31 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// PreferencesService reads and sets what people choose for themselves.
+// PreferencesService reads and sets the preferences of users.
 type PreferencesService service
 
-// Preferences are a user's choices. Every one is a pointer or a list, because false, 0
-// and "" are choices too: nil is none, where a server falls back to its own default.
-// To set some, fill in no more than those:
+// Preferences are a user's choices. All fields are pointers or lists, because false, 0 and
+// "" are values too. Nil means that the user has not chosen, so that the server's default
+// applies. To change some preferences, set only these:
 //
 //	Preferences{UseEmojis: new(false), IdleTimeLimit: new(300)}
 type Preferences struct {
 	// Language of the user interface, such as "en" or "pt-BR".
 	Language *string `json:"language,omitzero"`
-	// ThemeAppearance is written themeAppearence by the servers.
+	// ThemeAppearance is spelled themeAppearence by servers.
 	ThemeAppearance *Theme  `json:"themeAppearence,omitzero"`
 	FontSize        *string `json:"fontSize,omitzero"`  // in percent, such as "120%"
 	ClockMode       *int    `json:"clockMode,omitzero"` // 1 is 12 hours, 2 is 24 hours, 0 is the server's choice
-	// UTCOffset is in hours, with parts of an hour where people live so. It is kept
-	// with the user, not with the preferences. From server 8.6 on.
+	// UTCOffset is in hours, and may be fractional. It is stored with the user, not with the
+	// preferences. Since server 8.6.
 	UTCOffset *float64 `json:"utcOffset,omitzero"`
 
 	// Presence.
 
 	EnableAutoAway *bool `json:"enableAutoAway,omitzero"`
-	// IdleTimeLimit is after how many seconds without a touch one is away; 60 or more.
+	// IdleTimeLimit is the number of idle seconds after which a user is away; 60 or more.
 	IdleTimeLimit *int `json:"idleTimeLimit,omitzero"`
-	// StatusVisibilityDenied is from server 8.8 on.
+	// StatusVisibilityDenied exists since server 8.8.
 	StatusVisibilityDenied []string `json:"statusVisibilityDenied,omitzero"`
 
 	// Notifications.
@@ -42,12 +42,12 @@ type Preferences struct {
 	PushNotifications                     *Notify `json:"pushNotifications,omitzero"`
 	EmailNotificationMode                 *Notify `json:"emailNotificationMode,omitzero"`
 	DesktopNotificationRequireInteraction *bool   `json:"desktopNotificationRequireInteraction,omitzero"` // they stay until they are clicked
-	DesktopNotificationVoiceCalls         *bool   `json:"desktopNotificationVoiceCalls,omitzero"`         // from server 7.13 on
+	DesktopNotificationVoiceCalls         *bool   `json:"desktopNotificationVoiceCalls,omitzero"`         // since server 7.13
 	EnableMobileRinging                   *bool   `json:"enableMobileRinging,omitzero"`
 	UnreadAlert                           *bool   `json:"unreadAlert,omitzero"`
 	ReceiveLoginDetectionEmail            *bool   `json:"receiveLoginDetectionEmail,omitzero"`
 	NotifyCalendarEvents                  *bool   `json:"notifyCalendarEvents,omitzero"`
-	// Highlights are words that are marked and notified of wherever they stand.
+	// Highlights are words that are highlighted in messages and cause notifications.
 	Highlights []string `json:"highlights,omitzero"`
 
 	// Sounds. Volumes go from 0 to 100.
@@ -55,7 +55,7 @@ type Preferences struct {
 	NewRoomNotification      *string  `json:"newRoomNotification,omitzero"`    // the name of a sound, such as "door"
 	NewMessageNotification   *string  `json:"newMessageNotification,omitzero"` // the name of a sound, such as "chime"
 	MuteFocusedConversations *bool    `json:"muteFocusedConversations,omitzero"`
-	MasterVolume             *float64 `json:"masterVolume,omitzero"` // some servers of 7.x and all newer ones take it
+	MasterVolume             *float64 `json:"masterVolume,omitzero"` // accepted by some servers 7.x and all newer ones
 	NotificationsSoundVolume *float64 `json:"notificationsSoundVolume,omitzero"`
 	VoIPRingerVolume         *float64 `json:"voipRingerVolume,omitzero"` // as MasterVolume
 
@@ -83,7 +83,7 @@ type Preferences struct {
 	SidebarShowUnread    *bool        `json:"sidebarShowUnread,omitzero"`
 	SidebarShowFavorites *bool        `json:"sidebarShowFavorites,omitzero"`
 	SidebarGroupByType   *bool        `json:"sidebarGroupByType,omitzero"`
-	// SidebarSectionsOrder is told by [MeService.Get]; servers refuse to set it.
+	// SidebarSectionsOrder is returned by [MeService.Get]; servers refuse to set it.
 	SidebarSectionsOrder []string `json:"sidebarSectionsOrder,omitzero"`
 
 	// Omnichannel.
@@ -97,8 +97,8 @@ type Preferences struct {
 	DontAskAgainList []DontAskAgain  `json:"dontAskAgainList,omitzero"`
 	FeaturesPreview  FeaturePreviews `json:"featuresPreview,omitzero"`
 
-	// Of old servers. Accounts may still hold them, but the servers of today refuse a
-	// request that sets one of them, the other preferences in it too.
+	// Obsolete. Accounts may still have them, but current servers reject the whole request
+	// if one of them is set.
 
 	DesktopNotificationDuration *int    `json:"desktopNotificationDuration,omitzero"` // in seconds; no successor
 	AudioNotifications          *Notify `json:"audioNotifications,omitzero"`          // no successor
@@ -106,17 +106,17 @@ type Preferences struct {
 	RoomsListExhibitionMode     *string `json:"roomsListExhibitionMode,omitzero"`     // see SidebarGroupByType and SidebarSortBy
 	RoomCounterSidebar          *bool   `json:"roomCounterSidebar,omitzero"`          // see SidebarShowUnread
 
-	// Extra holds members that this version of the package does not know. It is set like the
-	// others.
+	// Extra holds members that this version of the package does not know. They are sent,
+	// too.
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// Notify says what to be notified of.
+// Notify selects notifications.
 type Notify string
 
 // The values of the preferences that are a [Notify].
 const (
-	NotifyDefault  Notify = "default" // as the server does by default
+	NotifyDefault  Notify = "default" // the server's default
 	NotifyAll      Notify = "all"
 	NotifyMentions Notify = "mentions"
 	NotifyNothing  Notify = "nothing"
@@ -133,7 +133,7 @@ const (
 	ThemeHighContrast Theme = "high-contrast"
 )
 
-// SendOnEnter says what the enter key does.
+// SendOnEnter is the function of the enter key.
 type SendOnEnter string
 
 // The uses of the enter key.
@@ -143,7 +143,7 @@ const (
 	SendOnEnterDesktop     SendOnEnter = "desktop"     // it sends, but not on mobile devices
 )
 
-// ThreadToChannel says whether an answer in a thread goes to the room too.
+// ThreadToChannel says whether replies in a thread are also sent to the room.
 type ThreadToChannel string
 
 // The values of [Preferences.AlsoSendThreadToChannel].
@@ -162,7 +162,7 @@ const (
 	SidebarSortAlphabetical SidebarSort = "alphabetical"
 )
 
-// SidebarView is how much room a room takes in the sidebar.
+// SidebarView is the size of a room's entry in the sidebar.
 type SidebarView string
 
 // The views of the sidebar.
@@ -181,7 +181,7 @@ type DontAskAgain struct {
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// FeaturePreview is a feature that the user tries before it is finished.
+// FeaturePreview is an unfinished feature that the user has turned on or off.
 type FeaturePreview struct {
 	Name  string `json:"name"`
 	Value bool   `json:"value"`
@@ -190,8 +190,8 @@ type FeaturePreview struct {
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// FeaturePreviews are the features that a user tries. Servers give their default as a
-// text that holds the list.
+// FeaturePreviews are the unfinished features that a user has turned on or off. Servers
+// send the default as a string that contains the list.
 type FeaturePreviews []FeaturePreview
 
 // UnmarshalJSONFrom implements [json.UnmarshalerFrom].
@@ -213,7 +213,7 @@ func (f *FeaturePreviews) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 // Get returns the preferences that the caller has set, without the server's defaults for
-// the others. [MeService.Get] returns all that are in force.
+// the others. [MeService.Get] returns all of them, including defaults.
 //
 //   - GET /api/v1/users.getPreferences.
 //   - Permission: none.
@@ -226,9 +226,9 @@ func (s *PreferencesService) Get(ctx context.Context, callOpts ...CallOption) (*
 	return do[*Preferences](ctx, s.client, get("users.getPreferences").yields("preferences"), callOpts)
 }
 
-// Set sets preferences of the caller and returns all that are set now. Nil fields are left
-// unchanged. Set only what is to change, rather than what Get returned: servers refuse
-// to set some preferences that they report.
+// Set sets preferences of the caller and returns all that are then set. Nil fields are left
+// unchanged. Do not pass on what Get returned: servers refuse to set some preferences that
+// they report.
 //
 //   - POST /api/v1/users.setPreferences.
 //   - Permission: none.

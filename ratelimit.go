@@ -25,8 +25,8 @@ type pacing struct {
 	paused     time.Duration // before all attempts
 }
 
-// paced makes all pauses, sends the attempt through the gate, and tells the gate what
-// the answer said.
+// paced makes all pauses, sends the attempt through the gate, and reports the answer to the
+// gate.
 func (c *call) paced(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	config := &c.client.config
@@ -42,7 +42,7 @@ func (c *call) paced(req *http.Request) (*http.Response, error) {
 		config.logger.LogAttrs(ctx, slog.LevelInfo, "rocketchat: waited before an attempt",
 			slog.String("op", c.op), slog.Duration("pause", c.pacing.pause))
 	}
-	seen := gate.Sighting{Kind: gate.Lost} // should a trace or the transport panic
+	seen := gate.Sighting{Kind: gate.Lost} // in case a trace or the transport panics
 	defer func() { config.gate.Leave(ctx, entry.Route, pass, seen) }()
 	res, err := c.signed(req)
 	seen = c.sighting(config.clock, sent, err)
@@ -53,7 +53,7 @@ func (c *call) paced(req *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// admitted makes all pauses before an attempt, and takes a pass from the gate.
+// admitted makes all pauses before an attempt and gets a pass from the gate.
 func (c *call) admitted(ctx context.Context) (entry gate.Entry, pass gate.Pass, err error) {
 	if err := c.rest(ctx); err != nil {
 		return entry, pass, err
@@ -82,7 +82,7 @@ func (c *call) admitted(ctx context.Context) (entry gate.Entry, pass gate.Pass, 
 	return entry, pass, nil
 }
 
-// noticeable is the length from which a pause is reported.
+// noticeable is the shortest pause that is logged.
 const noticeable = time.Second
 
 func (c *call) route() gate.Route {
@@ -93,8 +93,8 @@ func (c *call) route() gate.Route {
 	return route
 }
 
-// waitLeft is how long the call may still wait for rate limits: 0 for no bound, less
-// for not at all.
+// waitLeft is how long the call may still wait for rate limits. Zero is unbounded; a
+// negative value allows no wait.
 func (c *call) waitLeft() time.Duration {
 	if c.settings.maxWait == 0 {
 		return 0
@@ -105,7 +105,7 @@ func (c *call) waitLeft() time.Duration {
 	return -1
 }
 
-// rest makes the pause that the last attempt calls for.
+// rest makes the pause after a failed attempt.
 func (c *call) rest(ctx context.Context) error {
 	hidden, backoff := c.pacing.hidden, c.pacing.backoff
 	c.pacing.hidden, c.pacing.backoff = 0, 0
@@ -134,7 +134,7 @@ func (c *call) rest(ctx context.Context) error {
 	}
 }
 
-// throttled waits for the ceiling that the client was given.
+// throttled waits for the limiter of [WithThrottle].
 func (c *call) throttled(ctx context.Context) error {
 	throttle := c.client.config.throttle
 	if throttle == nil {
@@ -167,7 +167,7 @@ func (c *call) throttled(ctx context.Context) error {
 	}
 }
 
-// sighting reads what the attempt that was sent at the given time met.
+// sighting describes the answer to an attempt to the gate.
 func (c *call) sighting(clock *serverClock, sent time.Time, err error) gate.Sighting {
 	c.pacing.refusedFor = 0
 	switch {
@@ -205,12 +205,12 @@ func (c *call) sighting(clock *serverClock, sent time.Time, err error) gate.Sigh
 	return seen
 }
 
-// refusal is what a 429 says. Its own words come first; absolute moments count only where
-// they agree with them. Without any, the reset is not known.
+// refusal describes a 429. Its text takes precedence; absolute times count only if they
+// agree with it. Without either, the reset is unknown.
 func refusal(seen gate.Sighting, words waitWords, header time.Duration) gate.Sighting {
 	seen.Kind, seen.Remaining = gate.Refused, 0
 	asked := max(words.wait, header)
-	if !words.found { // a proxy's: its limit, if it tells one, is not the route's
+	if !words.found { // from a proxy: its limit, if any, is not that of the route
 		seen.Limit, seen.Window, seen.Reset = 0, 0, asked
 		return seen
 	}
@@ -221,20 +221,20 @@ func refusal(seen gate.Sighting, words waitWords, header time.Duration) gate.Sig
 	return seen
 }
 
-// maxWindow bounds what a broken answer can ask for.
+// maxWindow bounds the wait that a broken answer can cause.
 const maxWindow = time.Hour
 
-// afterReset is added to a pause that the server asks for, since its window is over
-// strictly after the moment that it names.
+// afterReset is added to a pause, because the window ends strictly after the time that the
+// server names.
 const afterReset = 2 * time.Millisecond
 
 // limitHeaders are the X-RateLimit headers of an answer.
 type limitHeaders struct {
-	present   bool          // there is one, readable or not
-	limit     int           // 0: not told
+	present   bool          // there is at least one, readable or not
+	limit     int           // 0 if unknown
 	remaining int           //
-	window    int64         // the reset in milliseconds since 1970 by the server's clock; 0: not told
-	relative  time.Duration // the reset from now on, where a proxy writes it so
+	window    int64         // the reset in milliseconds since 1970 by the server's clock; 0 if unknown
+	relative  time.Duration // the time until the reset, which proxies write instead
 }
 
 // parseLimits reads the headers. Servers send decimal integers and a reset in
@@ -267,7 +267,7 @@ func near(t, now time.Time, within time.Duration) bool {
 	return t.Sub(now).Abs() <= within
 }
 
-// leadingInt reads the digits at the beginning of a header, such as "10" of "10, 10;w=60".
+// leadingInt parses the digits at the beginning of a header, such as "10" of "10, 10;w=60".
 func leadingInt(text string) (int64, bool) {
 	if text = strings.TrimSpace(text); text == "" {
 		return 0, false
@@ -299,11 +299,11 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return min(max(date.Sub(now), 0), maxWindow)
 }
 
-// waitWords are what the text of a refusal says.
+// waitWords is the content of the text of a refusal.
 type waitWords struct {
 	found  bool
 	wait   time.Duration // rounded up to whole seconds
-	hidden bool          // said by the limiter for single users, which has no headers
+	hidden bool          // from the limiter for single users, which sends no headers
 }
 
 // parseWait reads "You must wait 43 seconds before trying this endpoint again", the only
@@ -324,19 +324,20 @@ func parseWait(body []byte) (w waitWords) {
 	return w
 }
 
-// serverClock estimates how far the server's clock is ahead of ours. Each answer bounds
-// the difference: the server's time was within the second of its Date header, which a
-// proxy may have written; and a refusal says in words how long it is until the reset.
+// serverClock estimates how far the server's clock is ahead of ours. Each answer bounds the
+// difference: the server's time was within the second of its Date header, which a proxy may
+// have written, and the text of a refusal says how long it is until the reset.
 type serverClock struct {
 	mu        sync.Mutex
 	text      string // the last Date, which many answers share
 	date      time.Time
 	known     bool
-	confirmed bool // by the words of a refusal
+	confirmed bool // from the text of a refusal
 	low, high time.Duration
 }
 
-// observe takes in the clocks of an answer to a request of the given times.
+// observe updates the estimate with the answer to a request that was sent and answered at
+// the given times.
 func (s *serverClock) observe(h http.Header, limits limitHeaders, words waitWords, sent, answered time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -378,7 +379,7 @@ func (s *serverClock) now(now time.Time) time.Time {
 	return now.Add(s.offset())
 }
 
-// offset is zero if the clocks may agree, else the least difference.
+// offset is zero if the clocks may agree, and otherwise the smallest possible difference.
 func (s *serverClock) offset() time.Duration {
 	if s.low <= 0 && s.high >= 0 {
 		return 0
@@ -389,8 +390,8 @@ func (s *serverClock) offset() time.Duration {
 // usualWindow is the longest time to a reset that is believed without confirmation.
 const usualWindow = time.Minute + time.Second
 
-// until is how long it is until the reset, if that is known. A time that is longer than
-// the usual window is believed if the words of a refusal or our own clock confirm it.
+// until is the time until the reset, if it is known. A time longer than the usual window is
+// believed only if the text of a refusal or our own clock confirms it.
 func (s *serverClock) until(limits limitHeaders, now time.Time) (time.Duration, bool) {
 	if limits.window == 0 {
 		return limits.relative, limits.relative > 0

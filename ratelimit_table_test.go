@@ -25,7 +25,7 @@ type limitCase struct {
 	name      string
 	calls     int
 	latency   time.Duration
-	clients   int                              // with gates of their own, at one address
+	clients   int                              // each with a gate of its own, at one address
 	tamper    func(*rand.Rand, *http.Response) // what happens to answers on the way
 	instead   func(*rand.Rand) *http.Response  // answers that do not reach the server; nil for none
 	clock     time.Duration                    // by which the server's clock is ahead
@@ -33,7 +33,7 @@ type limitCase struct {
 	over      float64                          // allowed above the least time; 0: 0.05
 }
 
-// limitResult is what came of it.
+// limitResult is the outcome of a limitCase.
 type limitResult struct {
 	refusals, failed, windows int
 	over                      float64
@@ -201,7 +201,7 @@ func limitCases() (all []limitCase) {
 	)
 }
 
-// foreign answers a share of requests in place of the server.
+// foreign answers a share of the requests instead of the server.
 func foreign(share float64, status int, contentType, retryAfter string) func(*rand.Rand) *http.Response {
 	return func(random *rand.Rand) *http.Response {
 		if random.Float64() >= share {
@@ -225,7 +225,7 @@ func TestRateLimitTable(t *testing.T) {
 		var r limitResult
 		synctest.Test(t, func(t *testing.T) { r = tc.run(t) })
 		failed := 0
-		if strings.HasPrefix(tc.name, "408") { // which is an answer, and not one to repeat
+		if strings.HasPrefix(tc.name, "408") { // which is an answer that is not retried
 			failed = tc.calls / 5
 		}
 		assert.LessOrEqual(t, r.failed, failed, "%s: calls that failed", tc.name)

@@ -76,7 +76,8 @@ func TestGateAgainstTheRealWindow(t *testing.T) {
 		{"server an hour ahead", 10, 40, time.Hour, 0.02, 0},
 		{"server an hour behind", 10, 40, -time.Hour, 0.02, 0},
 		{"server 0.3 s ahead", 10, 40, 300 * time.Millisecond, 0.02, 0},
-		// Clocks that may agree are taken to do so; the first refusal shows that they do not.
+		// Clocks that may agree are assumed to agree, until the first refusal shows that they
+		// do not.
 		{"server 0.3 s behind", 10, 40, -300 * time.Millisecond, 0.02, 1},
 		{"server an odd time ahead", 10, 40, 77777 * time.Millisecond, 0.02, 0},
 		{"one call a window", 1, 6, 0, 0.01, 0},
@@ -204,7 +205,7 @@ func TestGateWithTwoInstances(t *testing.T) {
 					return server.RoundTrip(r)
 				})
 				c := ordinaryClient(t, first, WithTransport(balancer))
-				// The second instance's windows begin at another time.
+				// The windows of the second instance begin at another time.
 				go func() {
 					time.Sleep(20 * time.Second)
 					id, token := first.Login("ordinary")
@@ -332,7 +333,7 @@ func TestWaitTooLong(t *testing.T) {
 		require.NoError(t, err)
 		within(t, time.Since(start), time.Minute-time.Second, 0.03)
 
-		// Who stands behind ten others needs a window more.
+		// A call behind ten others needs one more window.
 		for range 9 {
 			_, err := c.Users.Get(t.Context(), ByUsername("admin"))
 			require.NoError(t, err)

@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// resettingServer speaks just enough HTTP/2 to count requests and to reset the stream of
-// each after it came whole, as a server or proxy does that fails after it acted.
+// resettingServer is a minimal HTTP/2 server. It counts requests and resets each stream
+// after the request is complete, like a server or proxy that fails after it has acted.
 type resettingServer struct {
 	url    string
 	client *http.Transport
@@ -94,7 +94,7 @@ func (s *resettingServer) serve(conn net.Conn, code uint32) {
 	}
 }
 
-// writesOnce are calls that must not run twice: with a body, without one, and a GET.
+// writesOnce are calls that must not be repeated: one with a body, one without, and a GET.
 func writesOnce() map[string]func(context.Context, *Client) error {
 	return map[string]func(context.Context, *Client) error{
 		"users.generatePersonalAccessToken": func(ctx context.Context, c *Client) error {

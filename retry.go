@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// RetryPolicy says how often and after which delays failed attempts are repeated.
+// RetryPolicy sets how often and after which delays failed attempts are retried.
 //
-// Whether an attempt is repeated depends on the endpoint, not only on the HTTP method:
+// Whether an attempt is retried depends on the endpoint, not only on the HTTP method:
 //
 //	what happened                                idempotent call   other call
 //	the request never left                       retried           retried
@@ -24,20 +24,20 @@ import (
 //	redirect                                     returned          ErrOutcomeUnknown
 //	any other answer                             returned          returned
 //
-// A write that ends without an answer, with a redirect or with a server failure is
-// [ErrOutcomeUnknown] even if it is idempotent, and so is one that is refused after an
+// A write that ends without an answer, with a redirect or with a server failure fails with
+// [ErrOutcomeUnknown] even if it is idempotent. So does a write that is refused after an
 // attempt that may have taken effect. A 429 is retried for as long as the context and
-// [WithMaxWait] allow. The doc comment of a method says whether its call is retried if
-// the response is lost.
+// [WithMaxWait] allow. The doc comment of a method says whether its call is retried if the
+// response is lost.
 type RetryPolicy struct {
-	// MaxAttempts counts all attempts but those that the rate limit refused. It must be
-	// at least 1.
+	// MaxAttempts bounds the number of attempts, not counting those that the rate limit
+	// refused. It must be at least 1.
 	MaxAttempts int
-	// BaseDelay is the shortest pause between two attempts; 0 is 500 ms.
+	// BaseDelay is the shortest pause between two attempts; 0 means 500 ms.
 	BaseDelay time.Duration
-	// MaxDelay is the longest pause; 0 is 30 s. From the first pause, which is at most
-	// twice BaseDelay, to this one the upper bound doubles. The pause is random in
-	// between. A Retry-After header of the server can ask for a longer one.
+	// MaxDelay is the longest pause; 0 means 30 s. Pauses are random between BaseDelay and
+	// an upper bound, which is twice BaseDelay at first and doubles up to MaxDelay. A
+	// Retry-After header of the server can ask for a longer pause.
 	MaxDelay time.Duration
 }
 
@@ -59,13 +59,13 @@ func (p RetryPolicy) delay(failures int) time.Duration {
 	return p.BaseDelay + rand.N(upper-p.BaseDelay+1) //nolint:gosec // jitter is no secret
 }
 
-// outcome is what one attempt came to.
+// outcome is the outcome of one attempt.
 type outcome struct {
 	status int // 0 without an answer
 	err    error
 }
 
-// tally is what the attempts of a call came to so far.
+// tally counts the attempts of a call so far.
 type tally struct {
 	attempts int  // sent
 	failures int  // of the present exchange, without a usable answer
@@ -91,7 +91,7 @@ func (t *tally) record(e endpoint, o outcome) {
 	}
 }
 
-// again reports whether another attempt is to follow the recorded outcome.
+// again reports whether to make another attempt after the recorded outcome.
 func (p RetryPolicy) again(o outcome, e endpoint, t tally) bool {
 	switch {
 	case o.err != nil && (isNotSent(o.err) || errors.Is(o.err, errTooLarge)):
@@ -104,8 +104,8 @@ func (p RetryPolicy) again(o outcome, e endpoint, t tally) bool {
 	return gatewayFailed(o.status) && e.idempotent && t.failures < p.MaxAttempts
 }
 
-// prepareLoop sets up go-retryablehttp. The zero values matter: no logger of its own,
-// and no timeout, which would count the pauses of the rate gate.
+// prepareLoop sets up go-retryablehttp. Its logger and timeout stay zero: the timeout would
+// include the pauses of the rate gate.
 func (c *call) prepareLoop() {
 	c.http.Transport = c
 	c.http.CheckRedirect = neverRedirect
@@ -121,7 +121,7 @@ func neverRedirect(*http.Request, []*http.Request) error { return http.ErrUseLas
 // noBackoff leaves the pause to the layer that makes all pauses; see [call.paced].
 func noBackoff(time.Duration, time.Duration, int, *http.Response) time.Duration { return 0 }
 
-// keepLastAnswer gives the last answer to the caller as it is.
+// keepLastAnswer returns the last answer unchanged.
 func keepLastAnswer(res *http.Response, err error, _ int) (*http.Response, error) {
 	if err != nil && res != nil {
 		_ = res.Body.Close()
@@ -165,7 +165,7 @@ func leavesDoubt(status int, redirects bool) bool {
 		status != http.StatusNotImplemented && status != http.StatusHTTPVersionNotSupported
 }
 
-// gatewayFailed reports a status that is worth another attempt.
+// gatewayFailed reports whether a status is worth another attempt.
 func gatewayFailed(status int) bool {
 	switch status {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -174,7 +174,8 @@ func gatewayFailed(status int) bool {
 	return false
 }
 
-// neverSent reports a failure before the first byte of the request left.
+// neverSent reports whether an attempt failed before the first byte of the request was
+// sent.
 func neverSent(err error) bool {
 	if _, badCertificate := errors.AsType[*tls.CertificateVerificationError](err); badCertificate {
 		return true
@@ -186,13 +187,14 @@ func neverSent(err error) bool {
 	return ok && (op.Op == "dial" || op.Op == "proxyconnect") || isNotSent(err)
 }
 
-// isNotSent reports a failure of our own: of the gate, or of the credentials.
+// isNotSent reports whether an attempt failed in the library: in the gate or for its
+// credentials.
 func isNotSent(err error) bool {
 	_, ok := errors.AsType[*notSentError](err)
 	return ok
 }
 
-// mayWait reports a wait that is longer than limit, if there is one, or than ctx lasts.
+// mayWait reports whether a wait is within limit, if there is one, and ends before ctx.
 func mayWait(ctx context.Context, wait, limit time.Duration) bool {
 	if limit > 0 && wait > limit {
 		return false

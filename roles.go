@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// RolesService manages roles and who holds them. [UsersService.SetRoles] sets all roles of
+// RolesService manages roles and their holders. [UsersService.SetRoles] sets all roles of
 // a user at once.
 type RolesService service
 
@@ -67,7 +67,7 @@ type RoleUpdateOptions struct {
 	MandatoryTwoFactor *bool     `json:"mandatory2fa,omitzero"`
 }
 
-// RoleChanges are the roles that changed since a moment.
+// RoleChanges are the roles that changed since a point in time.
 type RoleChanges struct {
 	Updated []Role `json:"update"`
 	Removed []Role `json:"remove"`
@@ -129,8 +129,8 @@ func (s *RolesService) AllUsers(ctx context.Context, roleID string, opts RoleUse
 	}}.all(ctx, opts.page())
 }
 
-// UsersInPublicRoles returns the users who hold roles that everybody may know of, with
-// only their ID, username and these roles.
+// UsersInPublicRoles returns the users who hold public roles, with only their ID, username
+// and these roles.
 //
 //   - GET /api/v1/roles.getUsersInPublicRoles.
 //   - Permission: none.
@@ -143,13 +143,14 @@ func (s *RolesService) UsersInPublicRoles(ctx context.Context, callOpts ...CallO
 }
 
 // Add gives a role to a user. For a role of scope [RoleScopeSubscriptions] see
-// [RolesService.AddInRoom]: without a room it has little effect, and giving it twice is
-// no error.
+// [RolesService.AddInRoom]: without a room it has little effect, and giving it twice is not
+// an error.
 //
 //   - POST /api/v1/roles.addUserToRole.
 //   - Permission: access-permissions, and assign-admin-role for the role admin.
 //   - Second factor: not asked for.
-//   - Retried if the response is lost; that the user has the role by then is a success.
+//   - Retried if the response is lost; if the user then has the role already, the call
+//     succeeds.
 //   - Errors: [ErrNotFound] for the role and the user; [ErrTaken] with
 //     [CodeUserAlreadyInRole]; [ErrForbidden].
 //   - Since server 0.70.0.
@@ -180,8 +181,8 @@ func (s *RolesService) add(ctx context.Context, roleID string, ref UserRef, body
 //   - POST /api/v1/roles.removeUserFromRole.
 //   - Permission: access-permissions.
 //   - Second factor: not asked for.
-//   - Retried if the response is lost; that the user does not have the role by then is a
-//     success.
+//   - Retried if the response is lost; if the user then no longer has the role, the call
+//     succeeds.
 //   - Errors: [ErrNotFound] for the role and the user, and with [CodeUserNotInRole];
 //     [ErrForbidden], with [CodeAdminRequired] for the last administrator.
 //   - In all server versions.
@@ -209,12 +210,12 @@ func (s *RolesService) remove(ctx context.Context, roleID string, ref UserRef, b
 	return unlessDoneBefore(exec(ctx, s.client, body.check(e, roleID), callOpts), CodeUserNotInRole)
 }
 
-// roleUserBody refers to a role by ID alone: servers before 8.0 take that too, and newer
-// ones refuse roleName.
+// roleUserBody refers to a role by its ID only: servers before 8.0 accept that, too, and
+// newer ones refuse roleName.
 type roleUserBody struct {
 	RoleID string  `json:"roleId"`
 	RoomID *string `json:"roomId,omitzero"`
-	Scope  *string `json:"scope,omitzero"` // the room once more: removing reads it from here
+	Scope  *string `json:"scope,omitzero"` // the room again: roles.removeUserFromRole reads it from here
 }
 
 func inRoom(roleID, roomID string) roleUserBody { return roleUserBody{RoleID: roleID, RoomID: &roomID} }
@@ -224,8 +225,8 @@ func (b roleUserBody) check(e endpoint, roleID string) endpoint {
 		require(b.RoomID == nil || *b.RoomID != "", "roomID", "must not be empty")
 }
 
-// unlessDoneBefore drops an error that says that nothing is left to do, if an earlier
-// attempt, whose response was lost, may have done it.
+// unlessDoneBefore drops an error that says that there was nothing to do, if an earlier
+// attempt whose response was lost may have done it.
 func unlessDoneBefore(err error, code Code) error {
 	if errors.Is(err, code) && errors.Is(err, ErrOutcomeUnknown) {
 		return nil
@@ -287,8 +288,8 @@ type roleIDBody struct {
 	ID string `json:"roleId"`
 }
 
-// Changes returns the roles that were changed and removed since a moment. The zero time is
-// the beginning.
+// Changes returns the roles that were changed or removed since a point in time. The zero
+// time returns all of them.
 //
 //   - GET /api/v1/roles.sync.
 //   - Permission: none.

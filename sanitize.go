@@ -20,9 +20,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Every text that leaves the library passes here last: what servers, transports and the
-// caller's functions say becomes one line of printable characters and bounded length,
-// without addresses and without the secrets of the call.
+// All texts of errors pass sanitize before they leave the library. Texts of servers,
+// transports and the caller's functions become one line of printable characters and bounded
+// length, without addresses and the secrets of the call.
 
 const (
 	maxText    = 300 // characters
@@ -30,7 +30,7 @@ const (
 	maxDetails = 64 << 10 // bytes; longer ones are left out
 )
 
-// sanitize makes the error of a call fit to leave the library.
+// sanitize prepares the error of a call for leaving the library.
 func (c *call) sanitize(e *Error) *Error {
 	if e.clean {
 		return e
@@ -61,7 +61,7 @@ type cause struct {
 func (c *cause) Error() string { return c.text }
 func (c *cause) Unwrap() error { return c.err }
 
-// cause makes the error of an attempt fit to leave the library.
+// cause prepares the error of an attempt for leaving the library.
 func (c *call) cause(err error) error {
 	return &cause{text: sanitized(describe(err), maxText, c.secrets()), err: err}
 }
@@ -86,7 +86,7 @@ func (c *call) secrets() []string {
 	return slices.Compact(texts)
 }
 
-// sanitized is text as it may leave the library.
+// sanitized returns a text that may leave the library.
 func sanitized(text string, limit int, secrets []string) string {
 	if text == "" {
 		return ""
@@ -109,7 +109,7 @@ func sanitized(text string, limit int, secrets []string) string {
 		words[i] = withoutAddress(word)
 	}
 	text = strings.Join(words, " ")
-	for _, secret := range secrets { // what it looks like on one line
+	for _, secret := range secrets { // escaped for one line
 		text = withoutSecret(text, strings.Join(strings.Fields(secret), " "))
 	}
 	if runes := []rune(text); len(runes) > limit {
@@ -118,8 +118,8 @@ func sanitized(text string, limit int, secrets []string) string {
 	return text
 }
 
-// shortSecret is the length up to which a secret is taken out only where it stands
-// alone, because it may be a part of any word.
+// shortSecret is the length up to which a secret is removed only if it stands alone,
+// because it may be a part of any word.
 const shortSecret = 3
 
 func withoutSecret(text, secret string) string {
@@ -161,8 +161,8 @@ func withoutAddress(word string) string {
 	return word[:start+1] + "[address]"
 }
 
-// describe is the text of a cause. The errors of transports are described by their type:
-// their texts hold addresses, and pieces of what was received.
+// describe is the text of a cause. Errors of transports are described by their type,
+// because their texts hold addresses and received data.
 func describe(err error) string {
 	switch err := err.(type) { //nolint:errorlint // each layer is looked at
 	case *cause:
@@ -195,13 +195,13 @@ type plainError string
 
 func (e plainError) Error() string { return string(e) }
 
-// callerError is an error of a function of the caller's, whose text they want to see.
+// callerError is an error of a function of the caller, whose text is kept.
 type callerError struct{ error }
 
 func (e *callerError) Unwrap() error { return e.error }
 
-// streamError is what the HTTP/2 client of net/http, whose types are not exported, can
-// be read as with [errors.As].
+// streamError has the form in which [errors.As] finds the unexported errors of the HTTP/2
+// client of net/http.
 type streamError struct {
 	StreamID uint32
 	Code     uint32

@@ -22,7 +22,7 @@ import (
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
-// isClean checks what every text that leaves the library is: one line of printable
+// isClean checks that a text may leave the library: it must be one line of printable
 // characters and bounded length, without addresses and secrets.
 func isClean(t *testing.T, text string, secrets ...string) {
 	t.Helper()

@@ -11,10 +11,9 @@ import (
 
 const redacted = "[redacted]"
 
-// Secret is a password, token or code; make one with [NewSecret]. It shows as
-// [redacted] where it is printed, logged or encoded, and as an address where fmt asks
-// no method, as in a field that is not exported. Only [Secret.Reveal] gives the text,
-// and the requests of this package send it. Secrets with the same text are equal; the
+// Secret is a password, token or code; make one with [NewSecret]. It prints, logs and
+// encodes as [redacted]; in unexported fields fmt prints a pointer. Only [Secret.Reveal]
+// and the requests of this package show the text. Secrets with the same text are equal; the
 // zero Secret is the empty text.
 type Secret struct{ text unique.Handle[string] }
 
@@ -56,7 +55,7 @@ func (s *Secret) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// revealSecrets encodes secrets as they are: for request bodies alone.
+// revealSecrets encodes the texts of secrets, for request bodies only.
 func revealSecrets() *json.Marshalers {
 	return json.MarshalToFunc(func(enc *jsontext.Encoder, s Secret) error {
 		return enc.WriteToken(jsontext.String(s.Reveal()))

@@ -26,7 +26,7 @@ func TestSecretIsNeverShown(t *testing.T) {
 		ByName map[string]Secret
 		Maybe  *Secret
 	}{s, []Secret{s}, map[string]Secret{"a": s}, &s}
-	hidden := struct{ token Secret }{s} // fmt asks no method of such a field
+	hidden := struct{ token Secret }{s} // fmt calls no methods of unexported fields
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%c", "%U", "%10.3s", "%T", "%p", "%z", "%", "nothing"} {
 		for _, value := range []any{s, inside, &inside, hidden, &hidden, []any{s}, fmt.Errorf("with %v", s)} {
 			out := fmt.Sprintf(verb, value)

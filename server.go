@@ -31,7 +31,7 @@ type ServerInfo struct {
 }
 
 // AtLeast reports whether the server's version is major.minor or newer. A version that
-// cannot be read is older than all.
+// cannot be parsed counts as older.
 func (i *ServerInfo) AtLeast(major, minor int) bool {
 	parts := strings.SplitN(i.Version, ".", 3)
 	if len(parts) < 2 {
@@ -46,7 +46,7 @@ func (i *ServerInfo) AtLeast(major, minor int) bool {
 	return has > major || has == major && hasMinor >= minor
 }
 
-// ServerBuild describes the program that the server runs.
+// ServerBuild describes the build of a server.
 type ServerBuild struct {
 	Version               string        `json:"version"`
 	MarketplaceAPIVersion string        `json:"marketplaceApiVersion,omitzero"`
@@ -102,7 +102,7 @@ type SupportedVersions struct {
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// PasswordPolicy is what a server requires of passwords.
+// PasswordPolicy is the set of rules of a server for passwords.
 type PasswordPolicy struct {
 	Enabled bool           `json:"enabled"`
 	Rules   []PasswordRule `json:"policy"`
@@ -123,7 +123,7 @@ func (p *PasswordPolicy) Rule(key PasswordRuleKey) (rule PasswordRule, ok bool) 
 // PasswordRuleKey identifies a rule.
 type PasswordRuleKey string
 
-// The rules for passwords. Those that say so have a [PasswordRule.Limit].
+// The rules for passwords. Those with a limit have a [PasswordRule.Limit].
 const (
 	PasswordMinLength       PasswordRuleKey = "get-password-policy-minLength"                      // with limit
 	PasswordMaxLength       PasswordRuleKey = "get-password-policy-maxLength"                      // with limit

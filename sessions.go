@@ -8,7 +8,7 @@ import (
 // SessionsService opens and ends sessions.
 type SessionsService service
 
-// Session is what a log-in opened.
+// Session is a session that a log-in opened.
 type Session struct {
 	UserID    string `json:"userId"`
 	AuthToken Secret `json:"authToken"`
@@ -48,7 +48,7 @@ type loginBody struct {
 	Resume   Secret `json:"resume,omitzero"`
 }
 
-// Resume confirms that a login token is valid, and returns whose it is.
+// Resume checks a login token and returns its session.
 //
 //   - POST /api/v1/login.
 //   - Permission: none. No credentials are sent.
@@ -69,7 +69,7 @@ func (s *SessionsService) Resume(ctx context.Context, token Secret, callOpts ...
 //   - Permission: none.
 //   - Second factor: not asked for.
 //   - Retried if the response is lost.
-//   - Errors: [ErrUnauthorized] if the session was over already.
+//   - Errors: [ErrUnauthorized] if the session has already ended.
 //   - In all server versions.
 func (s *SessionsService) Logout(ctx context.Context, callOpts ...CallOption) error {
 	e := post("logout").retried()
@@ -102,7 +102,7 @@ func (s *SessionsService) LogoutUser(ctx context.Context, ref UserRef, callOpts 
 	return exec(ctx, s.client, post("users.logout").retried().of(ref, refID), callOpts)
 }
 
-// OtherClients is what remains after the other clients were logged out.
+// OtherClients is the token that remains after the other clients were logged out.
 type OtherClients struct {
 	Token        Secret `json:"token"`                 // the one that the call was made with
 	TokenExpires Time   `json:"tokenExpires,omitzero"` // zero for a personal access token
@@ -161,7 +161,7 @@ func (s *SessionsService) CreateToken(ctx context.Context, ref UserRef, opts Ses
 }
 
 // RedeemLoginCode opens a session with a code that was issued to a client that is logged
-// in. Servers take 10 calls in a minute.
+// in. Servers accept 10 calls in a minute.
 //
 //   - POST /api/v1/loginCode.redeem.
 //   - Permission: none. No credentials are sent.
@@ -175,7 +175,7 @@ func (s *SessionsService) RedeemLoginCode(ctx context.Context, code Secret, call
 	return s.redeem(ctx, e, callOpts)
 }
 
-// SendChallengeCode mails the code for [SessionsService.VerifyChallenge]. Servers take 5
+// SendChallengeCode mails the code for [SessionsService.VerifyChallenge]. Servers accept 5
 // calls in a minute.
 //
 //   - POST /api/v1/twoFactorChallenges.sendEmailCode.
@@ -191,7 +191,7 @@ func (s *SessionsService) SendChallengeCode(ctx context.Context, challengeID str
 	return exec(ctx, s.client, e, callOpts)
 }
 
-// VerifyChallenge opens a session with the code that answers a challenge. Servers take 5
+// VerifyChallenge opens a session with the code that answers a challenge. Servers accept 5
 // calls in a minute.
 //
 //   - POST /api/v1/twoFactorChallenges.verifyChallenge.

@@ -100,7 +100,7 @@ func sessionsLossless() []losslessRow {
 	}
 }
 
-// rejectedRow is a call with an argument that no server would take.
+// rejectedRow is a call with an invalid argument.
 type rejectedRow struct {
 	name, field string
 	call        func(ctx context.Context, c *Client) error

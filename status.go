@@ -21,7 +21,7 @@ const (
 	StatusOffline UserStatus = "offline" // if a user chose it: invisible
 )
 
-// known reports a status that servers accept.
+// known reports whether servers accept a status.
 func (s UserStatus) known() bool {
 	switch s {
 	case StatusOnline, StatusAway, StatusBusy, StatusOffline:
@@ -32,7 +32,7 @@ func (s UserStatus) known() bool {
 
 const statusWords = "must be online, away, busy or offline"
 
-// StatusSource says where a status comes from.
+// StatusSource is the source of a status.
 type StatusSource string
 
 // The sources of a status.
@@ -83,8 +83,7 @@ type UserPresence struct {
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// StatusPresenceOptions select whose presence to read. The zero value selects everybody
-// who is not offline.
+// StatusPresenceOptions select users. The zero value selects everybody who is not offline.
 type StatusPresenceOptions struct {
 	// From selects users whose presence changed since then. A server looks back ten
 	// minutes; for an older moment it returns everybody, see [PresenceList.Full].
@@ -95,17 +94,18 @@ type StatusPresenceOptions struct {
 
 // PresenceList is the presence of many users.
 type PresenceList struct {
-	// Users are those who are not offline or have a message if users were selected, and
-	// those whose status changed, except the caller, if changes were.
+	// Users are the selected users who are not offline or have a message. If changes were
+	// selected, they are the users other than the caller whose status has changed.
 	Users []User `json:"users"`
-	// Full is set if Users are all who are not offline, rather than a part or changes.
+	// Full is set if Users contains everybody who is not offline, rather than a part or
+	// changes.
 	Full bool `json:"full"`
 
 	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// PresenceConnections is how many clients are connected to a server.
+// PresenceConnections counts the clients that are connected to a server.
 type PresenceConnections struct {
 	Current int `json:"current"`
 	Max     int `json:"max"` // beyond it the server stops broadcasting presence
@@ -114,18 +114,17 @@ type PresenceConnections struct {
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// Set sets a user's status, their message or both. On most servers what others see of the
-// status also depends on the user's connections: somebody who is not connected stays
-// offline. Servers 7.x take 5 calls per user and minute; server 8.3 does not count by user.
+// Set sets a user's status, their message or both. On most servers the visible status also
+// depends on the user's connections: users who are not connected stay offline. Servers 7.x
+// accept 5 calls per user and minute; server 8.3 does not count by user.
 //
 //   - POST /api/v1/users.setStatus.
 //   - Permission: edit-other-user-info for other users.
 //   - Second factor: not asked for.
 //   - Retried if the response is lost.
-//   - Errors: [ErrNotFound]; [ErrInvalid] with [CodeInvalidDate] for a moment that has
-//     passed; [ErrForbidden] with [CodeStatusNotAllowed] if the server has no invisible
-//     status, with [CodeNotAllowed] if it allows no changes; [ErrEndpointUnknown] for
-//     ExpiresAt.
+//   - Errors: [ErrNotFound]; [ErrInvalid] with [CodeInvalidDate] for a time in the past;
+//     [ErrForbidden] with [CodeStatusNotAllowed] if the server has no invisible status,
+//     with [CodeNotAllowed] if it allows no changes; [ErrEndpointUnknown] for ExpiresAt.
 //   - Since server 1.2.0; ExpiresAt since 8.5.
 func (s *StatusService) Set(ctx context.Context, ref UserRef, opts StatusSetOptions, callOpts ...CallOption) error {
 	e := post("users.setStatus").since("1.2.0").retried().ofSelfOr(ref).
@@ -138,7 +137,7 @@ func (s *StatusService) Set(ctx context.Context, ref UserRef, opts StatusSetOpti
 			return err
 		}
 		if !info.AtLeast(8, 5) {
-			return &Error{Op: e.op, Class: ErrEndpointUnknown, Field: "ExpiresAt", Message: "needs server 8.5 or newer: this one would ignore it"}
+			return &Error{Op: e.op, Class: ErrEndpointUnknown, Field: "ExpiresAt", Message: "needs server 8.5 or newer; this server would ignore it"}
 		}
 	}
 	return exec(ctx, s.client, e, callOpts)
@@ -193,7 +192,7 @@ func (s *StatusService) Presence(ctx context.Context, opts StatusPresenceOptions
 		if err != nil {
 			return nil, err
 		}
-		e = e.withAll("ids", []string{id}) // each on its own: servers 8.3 to 8.5 misread a list with commas
+		e = e.withAll("ids", []string{id}) // one parameter each: servers 8.3 to 8.5 misread a list with commas
 	}
 	return do[*PresenceList](ctx, s.client, e, callOpts)
 }

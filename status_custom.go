@@ -37,7 +37,7 @@ type CustomStatusCreateOptions struct {
 	StatusType UserStatus `json:"statusType,omitzero"` // "" for none
 }
 
-// CustomStatusUpdateOptions say what a custom status becomes.
+// CustomStatusUpdateOptions are the new values of a custom status.
 type CustomStatusUpdateOptions struct {
 	Name       string     `json:"name"`       // required, even if it stays
 	StatusType UserStatus `json:"statusType"` // "" for none
@@ -128,7 +128,7 @@ func (s *StatusService) CustomDelete(ctx context.Context, id string, callOpts ..
 	return exec(ctx, s.client, e, callOpts)
 }
 
-// customStatus checks what a custom status is to be.
+// customStatus checks the values of a custom status.
 func (e endpoint) customStatus(name string, status UserStatus) endpoint {
 	return e.require(name != "", "Name", "must not be empty").
 		require(status == "" || status.known(), "StatusType", statusWords)

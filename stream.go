@@ -15,19 +15,19 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// stream is the body of an answer that is read while it arrives.
+// stream is the body of an answer that is read as it arrives.
 //
-// As long as the caller keeps up, it reads when it is read. When the caller takes longer
-// than the network, a goroutine reads ahead, so that the server is done early. What was
-// read ahead takes at most half of what [WithMaxAnswer] allows: the collector lets the
-// heap grow to twice of what is in use.
+// As long as the caller keeps up, Read reads from the network. If the caller is slower than
+// the network, a goroutine reads ahead, so that the server can finish. The data that is kept
+// takes at most half of [WithMaxAnswer], because the garbage collector lets the heap grow to
+// twice what is in use.
 type stream struct {
 	body    io.ReadCloser
 	cancel  context.CancelFunc // ends the attempt
-	idle    *time.Timer        // ends it without a byte from the network
+	idle    *time.Timer        // ends it if no byte arrives
 	watcher *time.Timer        // reads ahead when the caller is away
 	timeout time.Duration
-	limit   int64 // bytes that an item may have
+	limit   int64 // bounds the bytes of an item
 	item    int64 // bytes read since the last item
 
 	mu      sync.Mutex
@@ -39,16 +39,16 @@ type stream struct {
 	closed  bool
 	err     error // why nothing more comes
 
-	segments [][]byte // what was read ahead; all are full but the last
-	begin    int      // of what is unread in the first
-	end      int      // of what came in the last
-	spare    []byte   // a segment to use again
+	segments [][]byte // data that was read ahead; all are full but the last
+	begin    int      // of the unread data in the first
+	end      int      // of the data in the last
+	spare    []byte   // a segment to reuse
 }
 
 const (
 	segmentSize = 64 << 10
-	// watchTime is how long the caller may take for what one Read gave them before the
-	// stream reads ahead.
+	// watchTime is how long the caller may take for the result of one Read before the stream
+	// reads ahead.
 	watchTime = 50 * time.Millisecond
 )
 
@@ -86,7 +86,7 @@ func (s *stream) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// take waits for what is read ahead, and hands it over.
+// take waits for data that was read ahead, and copies it to p.
 func (s *stream) take(p []byte) (int, error) {
 	unread := s.unread()
 	for ; len(unread) == 0; unread = s.unread() {
@@ -104,7 +104,7 @@ func (s *stream) take(p []byte) (int, error) {
 	return n, nil
 }
 
-// unread is what was read ahead first.
+// unread returns the oldest data that was read ahead.
 func (s *stream) unread() []byte {
 	switch len(s.segments) {
 	case 0:
@@ -123,7 +123,7 @@ func (s *stream) receive(p []byte) (int, error) {
 	return io.ReadAtLeast(s.body, p, 1)
 }
 
-// watch reads ahead when the caller has been away for long.
+// watch reads ahead if the caller is slow, until the stream is closed.
 func (s *stream) watch() {
 	s.mu.Lock()
 	away := s.reads == s.seen && !s.reading
@@ -132,12 +132,13 @@ func (s *stream) watch() {
 	s.mu.Unlock()
 	if away {
 		s.readAhead()
-	} else if !over {
+	}
+	if !over {
 		s.watcher.Reset(watchTime)
 	}
 }
 
-// readAhead has a goroutine read, unless one does.
+// readAhead starts a goroutine that reads, unless there is one.
 func (s *stream) readAhead() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,8 +167,8 @@ func (s *stream) fill() {
 	}
 }
 
-// room waits until more may be held, and returns where to put it; nil if the stream was
-// closed. Nobody else touches that part of a segment until end has moved on.
+// room waits until more data may be held, and returns where to put it, or nil if the stream
+// was closed. Nothing else uses that part of a segment until end has moved past it.
 func (s *stream) room() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,7 +188,7 @@ func (s *stream) room() []byte {
 	return s.segments[len(s.segments)-1][s.end:]
 }
 
-// broken is the failure of the network that ended the stream early, if one did.
+// broken is the network failure that ended the stream early, if any.
 func (s *stream) broken() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -208,8 +209,8 @@ func (s *stream) Close() error {
 	return s.body.Close()
 }
 
-// streamed turns the answer to an attempt into a stream, if it is a success that does not
-// announce to be short. Otherwise the answer is read as any other.
+// streamed turns the answer to an attempt into a stream, if it is a success and not known
+// to be short. Other answers are read at once.
 func (c *call) streamed(res *http.Response, cancel context.CancelFunc) bool {
 	if !c.streams || res.StatusCode != http.StatusOK || res.ContentLength >= 0 && res.ContentLength <= segmentSize {
 		return false
@@ -249,7 +250,7 @@ func openList[T any](ctx context.Context, client *Client, e endpoint, callOpts [
 	return l, ctx, l.begin()
 }
 
-// headOf keeps what is read before the list begins.
+// headOf keeps the text before the list.
 type headOf[T any] struct{ list *listReader[T] }
 
 func (h headOf[T]) Write(p []byte) (int, error) {
@@ -259,7 +260,7 @@ func (h headOf[T]) Write(p []byte) (int, error) {
 	return h.list.head.Write(p)
 }
 
-// begin reads up to the list. An answer without is decoded as any other.
+// begin reads up to the list. An answer without one is decoded like any other.
 func (l *listReader[T]) begin() error {
 	if other := l.call.answer.isJSON(); other != "" {
 		return badAnswer(l.call, "the answer is not JSON but "+other, nil)
@@ -340,7 +341,7 @@ func (l *listReader[T]) next() (*T, error) {
 	return nil, nil
 }
 
-// failed is the error of an answer that could not be read on.
+// failed is the error of an answer that could not be read to its end.
 func (l *listReader[T]) failed(err error) error {
 	if broken := l.broken(); broken != nil {
 		return broken
@@ -351,7 +352,7 @@ func (l *listReader[T]) failed(err error) error {
 	return badAnswer(l.call, "the answer cannot be read", withoutValues(err))
 }
 
-// broken is the failure of the network that ended the answer early, if one did.
+// broken is the network failure that ended the answer early, if any.
 func (l *listReader[T]) broken() error {
 	s := l.call.answer.stream
 	if s == nil {
@@ -367,7 +368,7 @@ func (l *listReader[T]) broken() error {
 	return &brokenError{noAnswer(l.call, err)}
 }
 
-// brokenError is an answer that ended early. The list can be asked for again.
+// brokenError is the error of an answer that ended early. The list can be requested again.
 type brokenError struct{ err *Error }
 
 func (e *brokenError) Error() string { return e.err.Error() }

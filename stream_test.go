@@ -25,7 +25,7 @@ type listServer struct {
 	offsets  []int
 	cap      int                                  // users in one answer; 0: all
 	onUser   func(call, n int, w io.Writer) error // called before each user is written
-	finished atomic.Int32                         // answers that were written to their end
+	finished atomic.Int32                         // complete answers
 }
 
 func numbered(n int) (ids []string) {
@@ -129,7 +129,7 @@ func TestStreamBreaks(t *testing.T) {
 			if n != 400 || call > 5 {
 				return nil
 			}
-			if call == 3 { // users before the place where it goes on are deleted
+			if call == 3 { // users before the place where it continues are deleted
 				srv.ids = slices.Delete(slices.Clone(srv.ids), 100, 130)
 				gone = 30
 			}

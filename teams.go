@@ -20,7 +20,7 @@ type Team struct {
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// TeamType says who can find a team.
+// TeamType is the visibility of a team.
 type TeamType int
 
 // The types of teams.
@@ -29,7 +29,7 @@ const (
 	TeamPrivate TeamType = 1
 )
 
-// TeamCreator is who made a team.
+// TeamCreator is the user who created a team.
 type TeamCreator struct {
 	ID       string `json:"_id"`
 	Username string `json:"username,omitzero"`

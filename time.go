@@ -9,13 +9,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Time is a moment as servers write it: ISO 8601 text in UTC with milliseconds,
-// or {"$date": milliseconds}. Absent, null and empty text are the zero time.
+// Time is a point in time as servers write it: ISO 8601 text in UTC with milliseconds, or
+// {"$date": milliseconds}. Absent, null and empty text are the zero time.
 type Time struct{ time.Time }
 
 const isoMillis = "2006-01-02T15:04:05.000Z"
 
-var errNotATime = errors.New("not a moment")
+var errNotATime = errors.New("not a time")
 
 // MarshalJSON implements [encoding/json.Marshaler]: ISO 8601, or null for the zero time.
 func (t Time) MarshalJSON() ([]byte, error) {
@@ -71,8 +71,8 @@ func parseTime(data []byte) (time.Time, error) {
 	return time.Time{}, errNotATime
 }
 
-// parseTimeText reads a quoted text. Nearly all have the form of isoMillis, which is
-// read without the generality of time.Parse.
+// parseTimeText reads a quoted text. Nearly all have the form of isoMillis, which is parsed
+// faster than with time.Parse.
 func parseTimeText(quoted []byte) (time.Time, error) {
 	text := quoted[1 : len(quoted)-1]
 	if len(text) == 0 {
@@ -110,7 +110,7 @@ func parseISOMillis(b []byte) (time.Time, bool) {
 	hour, minute, second := n[11]*10+n[12], n[14]*10+n[15], n[17]*10+n[18]
 	millis := n[20]*100 + n[21]*10 + n[22]
 	t := time.Date(year, time.Month(month), day, hour, minute, second, millis*int(time.Millisecond), time.UTC)
-	// time.Date carries over what is too large; such a text is not a moment.
+	// time.Date normalizes values that are out of range; such texts are not valid.
 	if t.Day() != day || t.Month() != time.Month(month) || t.Hour() != hour || t.Minute() != minute || t.Second() != second {
 		return time.Time{}, false
 	}

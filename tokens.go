@@ -5,7 +5,7 @@ import "context"
 // TokensService manages the personal access tokens of the caller.
 type TokensService service
 
-// PersonalAccessToken is what a server shows of a token: everything but its text.
+// PersonalAccessToken describes a personal access token without its text.
 type PersonalAccessToken struct {
 	Name            string `json:"name"`
 	CreatedAt       Time   `json:"createdAt"`
@@ -52,9 +52,8 @@ func (s *TokensService) List(ctx context.Context, callOpts ...CallOption) ([]Per
 //   - POST /api/v1/users.generatePersonalAccessToken.
 //   - Permission: create-personal-access-tokens.
 //   - Second factor: asked for.
-//   - Not retried if the response is lost; [ErrOutcomeUnknown] means that a token with
-//     the name may exist, whose text nobody knows. [TokensService.Regenerate] gives it
-//     another text.
+//   - Not retried if the response is lost; [ErrOutcomeUnknown] means that a token with the
+//     name may exist whose text is lost. [TokensService.Regenerate] gives it another text.
 //   - Errors: [ErrTaken] for the name, [ErrForbidden].
 //   - Since server 0.69.0.
 func (s *TokensService) Generate(ctx context.Context, name string, opts TokenGenerateOptions, callOpts ...CallOption) (Secret, error) {
@@ -78,8 +77,8 @@ func (s *TokensService) Regenerate(ctx context.Context, name string, callOpts ..
 	return do[Secret](ctx, s.client, e, callOpts)
 }
 
-// Revoke ends a token. Some documentation says that
-// users.regeneratePersonalAccessToken does this, but that makes a new valid text.
+// Revoke ends a token. Some documentation says that users.regeneratePersonalAccessToken
+// does this, but that creates a new valid text.
 //
 //   - POST /api/v1/users.removePersonalAccessToken.
 //   - Permission: create-personal-access-tokens.

@@ -10,9 +10,9 @@ import (
 
 // TokenRotateOptions say how to rotate a token.
 type TokenRotateOptions struct {
-	// Keep is called with the new token, which is known to work, before the old one is
-	// revoked, to store it where it will be looked for. If it fails, or the program dies in
-	// it, the old token stays.
+	// Keep stores the new token. It is called after the new token was found to work and
+	// before the old one is revoked. If it fails, or the program ends in it, the old token
+	// stays valid.
 	Keep func(*RotatedToken) error
 }
 
@@ -24,16 +24,16 @@ type RotatedToken struct {
 	OldRevoked bool
 }
 
-// Rotate replaces the personal access token called name. It creates a new token, makes a
-// call with it, has it kept, and only then revokes the old one, so that one of the two is
-// valid at every moment. Names are unique, so the new token has another: "backup" is
-// followed by "backup #2", that by "backup #3".
+// Rotate replaces the personal access token called name. It creates a new token, tries it,
+// stores it with Keep, and only then revokes the old one, so that one of the two is always
+// valid. Names are unique, so the new token has another: "backup" is followed by "backup
+// #2", that by "backup #3".
 //
-// If the new token cannot be used or kept, it is revoked again, even if ctx has ended
-// meanwhile, and the old one stays. If only the old token cannot be revoked, the result
-// is returned together with the error: the new token is valid. A client that makes its
-// calls with the old token cannot be used afterwards; derive one with [Client.With] and
-// [WithToken].
+// If the new token does not work or cannot be stored, it is revoked again, even if ctx has
+// ended meanwhile, and the old one stays valid. If only the old token cannot be revoked,
+// the result is returned together with the error: the new token is valid. A client that
+// makes its calls with the old token cannot be used afterwards; derive one with
+// [Client.With] and [WithToken].
 //
 //   - POST /api/v1/users.generatePersonalAccessToken and
 //     POST /api/v1/users.removePersonalAccessToken, after
@@ -61,7 +61,7 @@ func (s *TokensService) Rotate(ctx context.Context, name string, opts TokenRotat
 		}
 	}
 	if old == nil {
-		return nil, &Error{Op: "users.getPersonalAccessTokens", Class: ErrNotFound, Field: "tokenName", Message: "names no token of the caller"}
+		return nil, &Error{Op: "users.getPersonalAccessTokens", Class: ErrNotFound, Field: "tokenName", Message: "is not the name of a token"}
 	}
 	fresh := &RotatedToken{Name: following(name, taken)}
 	fresh.Token, err = s.Generate(ctx, fresh.Name, TokenGenerateOptions{BypassTwoFactor: old.BypassTwoFactor}, callOpts...)
@@ -87,7 +87,7 @@ func (s *TokensService) Rotate(ctx context.Context, name string, opts TokenRotat
 // cleanUpTime bounds a call that undoes another one, whose context may have ended.
 const cleanUpTime = 2 * time.Minute
 
-// following is the next free name after name.
+// following returns the next free name after name.
 func following(name string, taken map[string]bool) string {
 	base, n := name, 1
 	if i := strings.LastIndex(name, " #"); i > 0 {
@@ -103,7 +103,7 @@ func following(name string, taken map[string]bool) string {
 	}
 }
 
-// try makes a call with a new token of the caller's.
+// try makes a call with a new token of the caller.
 func (s *TokensService) try(ctx context.Context, token Secret) error {
 	present, err := s.client.Credentials(ctx)
 	if err != nil {

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Trace is a set of functions that see what calls do, for metrics, traces and progress
+// Trace is a set of functions that observe calls, for metrics, traces and progress
 // displays; see [WithTrace]. Any of them may be nil. They are called on the goroutine of
 // the call, except that Waiting can be called on another one, and should be quick.
 //
-// Nothing that they are given holds credentials, addresses or bodies.
+// Their arguments never hold credentials, addresses or bodies.
 type Trace struct {
 	// CallStart is called when a call begins. The call goes on with the context that it
 	// returns, and the other functions get that context or one derived from it.
@@ -40,7 +40,7 @@ type CallInfo struct {
 type AttemptInfo struct {
 	Op     string
 	Number int         // 1 for the first
-	Header http.Header // to add to; those of the library win
+	Header http.Header // headers to add; those of the library take precedence
 }
 
 // Attempt is one attempt of a call that has ended.
@@ -84,7 +84,7 @@ type CallResult struct {
 	Err            error
 }
 
-// traceStart tells the traces that the call begins.
+// traceStart reports the beginning of the call to the traces.
 func (c *call) traceStart(ctx context.Context) context.Context {
 	for _, t := range c.client.config.traces {
 		if t.CallStart != nil {
@@ -94,7 +94,7 @@ func (c *call) traceStart(ctx context.Context) context.Context {
 	return ctx
 }
 
-// template is the path without what names a user.
+// template is the path without the names of users.
 func (c *call) template() string {
 	switch {
 	case c.op == "avatar.byUserId":
@@ -107,7 +107,7 @@ func (c *call) template() string {
 	return "/api/v1/" + c.op
 }
 
-// traceDone tells the traces that the call has ended.
+// traceDone reports the end of the call to the traces.
 func (c *call) traceDone(ctx context.Context, err error) {
 	if len(c.client.config.traces) == 0 {
 		return
@@ -126,7 +126,8 @@ func (c *call) traceDone(ctx context.Context, err error) {
 	}
 }
 
-// announce returns what tells the traces of a pause, or nil if nobody listens.
+// announce returns a function that reports a pause to the traces, or nil if no trace needs
+// it.
 func (c *call) announce(ctx context.Context, reason WaitReason) func(time.Duration) {
 	if !c.client.config.listens {
 		return nil
@@ -177,7 +178,8 @@ func (c *call) observed(req *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// traceAttempt tells the traces that the attempt begins, and collects their headers.
+// traceAttempt reports the beginning of an attempt to the traces and collects their
+// headers.
 func (c *call) traceAttempt(ctx context.Context) (context.Context, http.Header, error) {
 	added := make(http.Header)
 	for _, t := range c.client.config.traces {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// transport is the way out. It shields the caller's RoundTripper from the retry loop,
-// which would close its idle connections after every failed call.
+// transport sends requests. It shields the caller's RoundTripper from the retry loop, which
+// would close idle connections after every failed call.
 type transport struct {
 	http.RoundTripper
 	own     *http.Transport // set if the client made it
@@ -24,9 +24,10 @@ func newTransport() *transport {
 	if standard, ok := http.DefaultTransport.(*http.Transport); ok {
 		own = standard.Clone()
 	}
-	own.MaxIdleConnsPerHost = 64 // all calls go to one host; the default of 2 would open a connection for nearly each
-	// Servers and proxies close idle connections after 60 s, and calls that wait for the
-	// next window come after 60 s: whoever closes later sends into a closed connection.
+	own.MaxIdleConnsPerHost = 64 // all calls go to one host, for which the default is 2
+	// Servers and proxies close idle connections after 60 s. Calls that wait for the next
+	// window come after 60 s, too, and must not be sent on a connection that is just being
+	// closed.
 	own.IdleConnTimeout = 45 * time.Second
 	return &transport{RoundTripper: own, own: own}
 }
@@ -37,7 +38,7 @@ func (t *transport) closeIdle() {
 	}
 }
 
-// keptBuffer bounds the buffers that are used again.
+// keptBuffer bounds the size of the buffers that are reused.
 const keptBuffer = 1 << 20
 
 func (t *transport) buffer() *bytes.Buffer {
@@ -47,10 +48,10 @@ func (t *transport) buffer() *bytes.Buffer {
 	return new(bytes.Buffer)
 }
 
-// net/http and its HTTP/2 client send a request again by themselves when a reused
-// connection closes or a stream is reset, if the body can be rewound or there is none.
-// A write must not run twice unseen, so that way is closed: its body cannot be rewound,
-// and a write without a body is stopped when it is about to be sent again.
+// net/http and its HTTP/2 client send a request again on their own when a reused connection
+// closes or a stream is reset, if the body can be rewound or is empty. Writes must not be
+// repeated unnoticed. Therefore their bodies cannot be rewound, and a write without a body
+// is stopped when it is about to be sent again.
 
 // forbidReplay keeps net/http from sending the request of a write again.
 func forbidReplay(req *http.Request) {
@@ -68,12 +69,12 @@ func (eof) Read([]byte) (int, error) { return 0, io.EOF }
 // errReplay is the cause of an attempt that net/http was about to make again.
 const errReplay = plainError("the connection was lost")
 
-// sending watches how far the request of a write gets.
+// sending watches how far the request of a write has got.
 type sending struct {
 	begun, connected, written, replayed atomic.Bool
 }
 
-// watch has stop called when net/http is about to send again what was sent before.
+// watch calls stop if net/http is about to send the request again.
 func (s *sending) watch(ctx context.Context, stop context.CancelFunc) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { s.begun.Store(true) },
@@ -88,8 +89,8 @@ func (s *sending) watch(ctx context.Context, stop context.CancelFunc) context.Co
 	})
 }
 
-// noConnection reports whether the transport, if it tells about connections, had none:
-// then nothing of the request has left.
+// noConnection reports whether the transport, if it reports connections, had none, so that
+// nothing was sent.
 func (s *sending) noConnection() bool { return s.begun.Load() && !s.connected.Load() }
 
 // noConnectionError is a failure before there was a connection.

@@ -484,7 +484,7 @@ func TestNoConnection(t *testing.T) {
 		var dials atomic.Int32
 		c := newTestClient(t, &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 			dials.Add(1)
-			time.Sleep(time.Minute) // net/http goes on dialling when the attempt has ended
+			time.Sleep(time.Minute) // net/http continues to dial after the attempt has ended
 			return nil, errors.New("no route to host")
 		}}, WithAttemptTimeout(time.Second))
 		err := exec(t.Context(), c, post("users.create").json(struct{}{}), nil)

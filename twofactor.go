@@ -26,15 +26,15 @@ const (
 // TwoFactorChallenge is the server's request for a second factor.
 type TwoFactorChallenge struct {
 	Op               string            `json:"-"`                        // the call that needs it, such as "users.update"
-	Method           TwoFactorMethod   `json:"method"`                   // what the server asks for
+	Method           TwoFactorMethod   `json:"method"`                   // the factor that the server asks for
 	CodeGenerated    bool              `json:"codeGenerated"`            // a code has just been mailed
 	CodeExpires      Time              `json:"codeExpires,omitzero"`     // of a code that was mailed before
 	AvailableMethods []TwoFactorMethod `json:"availableMethods"`         // what the account has; empty for the password
 	EmailOrUsername  string            `json:"emailOrUsername,omitzero"` // who gets the mail
 
-	// Ahead is set if the server has not asked yet, but is expected to, because it asked
-	// for earlier calls of Op. To answer now saves a request; the zero Secret leaves it
-	// until the server asks. A function that has to ask a person should do that.
+	// Ahead is set if the server has not asked yet, but is expected to, because it asked for
+	// earlier calls of Op. Answering now saves a request. Returning the zero Secret waits
+	// until the server asks, which is better for functions that have to ask a person.
 	Ahead bool `json:"-"`
 
 	client *Client
@@ -70,12 +70,12 @@ func AnswerWithPassword(password Secret) TwoFactorFunc {
 	}
 }
 
-// AskForCode asks a person for the code: it writes a question to w and reads a line from
-// r. Calls that need a code at the same time ask one after the other. When the context
-// of a call ends, its question is dropped, and the next line answers the next question.
+// AskForCode asks a person for the code: it writes a question to w and reads a line from r.
+// Calls that need a code at the same time ask one after the other. If the context of a call
+// ends, its question is dropped, and the next line answers the next question.
 //
-// What is typed on a terminal is shown. Package
-// github.com/rocketchat-go/rocketchat/prompt asks on a terminal without showing it.
+// A terminal shows what is typed. Package github.com/rocketchat-go/rocketchat/prompt asks
+// on a terminal without showing it.
 func AskForCode(r io.Reader, w io.Writer) TwoFactorFunc {
 	var (
 		turn   = make(chan struct{}, 1)
@@ -135,7 +135,7 @@ type proof struct {
 	code   Secret          // as it is sent
 	typed  Secret          // as it was given
 
-	challenge *TwoFactorChallenge // to answer when the gate lets the call go, because codes expire
+	challenge *TwoFactorChallenge // to answer after the gate has admitted the call, because codes expire
 	provedAt  time.Time
 	ahead     bool  // the server has not asked for this call
 	refusal   error // the server's request for a factor
@@ -158,7 +158,7 @@ func (p *proof) give(method TwoFactorMethod, code Secret) error {
 	return nil
 }
 
-// needsFactor reports a challenge that the client can answer.
+// needsFactor reports whether there is a challenge that the client can answer.
 func (c *call) needsFactor(err error) bool {
 	needed, ok := errors.AsType[*TwoFactorError](err)
 	return ok && errors.Is(err, ErrSecondFactorRequired) && c.client.config.twoFactor != nil &&
@@ -199,12 +199,12 @@ func unanswered(refusal, err error) error {
 	return refusal
 }
 
-// codeKeeps is how long the code of an authenticator app is used: servers accept it for
-// a while after its half minute, but not for the length of a window.
+// codeKeeps is how long a code of an authenticator app is used. Servers accept it for a
+// while after its half minute, but not for a whole window.
 const codeKeeps = 20 * time.Second
 
-// prove asks for the code of an authenticator app after the gate has admitted the call,
-// and again if it had to wait since.
+// prove gets the code of an authenticator app after the gate has admitted the call, and
+// again if the call had to wait since.
 func (c *call) prove(ctx context.Context) error {
 	p := &c.proof
 	if p.challenge == nil || !p.provedAt.IsZero() && time.Since(p.provedAt) < codeKeeps {
@@ -220,15 +220,15 @@ func (c *call) prove(ctx context.Context) error {
 	return err
 }
 
-// secondFactors remembers which operations ask the client's account for a second
-// factor. Servers ask anew for every call, so to bring the answer along halves the calls.
+// secondFactors remembers which operations ask the client's account for a second factor.
+// Servers ask for every call, so sending the answer along halves the requests.
 type secondFactors struct {
 	mu    sync.Mutex
 	asked map[string]TwoFactorChallenge // by op
 }
 
-// bringFactor adds the second factor before the server asks, if it asked for earlier
-// calls of the operation and the answer takes no person.
+// bringFactor adds the second factor before the server asks, if it asked for earlier calls
+// of the operation and no person has to be asked.
 func (c *call) bringFactor() {
 	if c.settings.factor != "" {
 		c.proof.method, c.proof.code, c.proof.typed = c.settings.factor, c.settings.factorCode, c.settings.factorTyped
@@ -266,12 +266,12 @@ func (c *call) factorAccepted() {
 	factors.asked[c.op] = TwoFactorChallenge{Op: ch.Op, Method: ch.Method, AvailableMethods: ch.AvailableMethods}
 }
 
-// broughtWrongFactor reports that the server refused a factor it had not asked for.
+// broughtWrongFactor reports whether the server refused a factor that it had not asked for.
 func (c *call) broughtWrongFactor(err error) bool {
 	return c.proof.ahead && c.proof.method != "" && errors.Is(err, ErrSecondFactorInvalid)
 }
 
-// dropFactor forgets that the operation asks, and lets the call go without a factor.
+// dropFactor forgets that the operation asks, and sends the call without a factor.
 func (c *call) dropFactor(context.Context, error) error {
 	factors := c.client.config.factors
 	factors.mu.Lock()
@@ -281,7 +281,7 @@ func (c *call) dropFactor(context.Context, error) error {
 	return nil
 }
 
-// hashed is the form in which servers want a password as a proof.
+// hashed is the form in which servers expect a password as a second factor.
 func hashed(password Secret) Secret {
 	sum := sha256.Sum256([]byte(password.Reveal()))
 	return NewSecret(hex.EncodeToString(sum[:]))

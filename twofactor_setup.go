@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// TwoFactorService sets up second factors. [WithTwoFactor] answers a server that asks for
-// one.
+// TwoFactorService sets up second factors. To answer a server that asks for one, see
+// [WithTwoFactor].
 type TwoFactorService service
 
 // TOTPSetup is what an authenticator app needs.
@@ -38,7 +38,7 @@ func (s *TwoFactorService) EnableEmail(ctx context.Context, callOpts ...CallOpti
 	return exec(ctx, s.client, post("users.2fa.enableEmail").retried(), callOpts)
 }
 
-// DisableEmail ends second factors by email.
+// DisableEmail stops the use of mailed codes as a second factor.
 //
 //   - POST /api/v1/users.2fa.disableEmail.
 //   - Permission: none.
@@ -50,8 +50,8 @@ func (s *TwoFactorService) DisableEmail(ctx context.Context, callOpts ...CallOpt
 	return exec(ctx, s.client, post("users.2fa.disableEmail").secondFactor().retried(), callOpts)
 }
 
-// SendEmailCode mails a code to a user. It succeeds for unknown users too. No credentials
-// are sent: with them the mail would go to the caller.
+// SendEmailCode mails a code to a user. It succeeds for unknown users, too. No credentials
+// are sent, because with them the mail would go to the caller.
 //
 //   - POST /api/v1/users.2fa.sendEmailCode, after one of users.info if ref is neither a
 //     username nor an address.
@@ -101,13 +101,13 @@ func (s *TwoFactorService) EnableTOTP(ctx context.Context, callOpts ...CallOptio
 	return do[*TOTPSetup](ctx, s.client, post("users.enableTotp").since("8.8.0").secondFactor(), callOpts)
 }
 
-// ValidateTOTP ends the set-up with a code that the app shows. It returns the backup codes,
+// ValidateTOTP completes the set-up with a code of the app. It returns the backup codes,
 // which are shown only once, and logs out the caller's other clients.
 //
 //   - POST /api/v1/users.validateTotp.
 //   - Permission: none.
 //   - Second factor: asked for.
-//   - Not retried if the response is lost; [TwoFactorService.RegenerateTOTPCodes] makes
+//   - Not retried if the response is lost; [TwoFactorService.RegenerateTOTPCodes] creates
 //     other backup codes.
 //   - Errors: [ErrSecondFactorInvalid]; [ErrEndpointUnknown].
 //   - Since server 8.8.0.
@@ -116,7 +116,7 @@ func (s *TwoFactorService) ValidateTOTP(ctx context.Context, code Secret, callOp
 	return do[[]Secret](ctx, s.client, e, callOpts)
 }
 
-// DisableTOTP ends the use of an authenticator app, with a code that it shows or a backup
+// DisableTOTP stops the use of an authenticator app. The code is one of the app or a backup
 // code.
 //
 //   - POST /api/v1/users.disableTotp.
@@ -138,7 +138,7 @@ func (s *TwoFactorService) DisableTOTP(ctx context.Context, code Secret, callOpt
 	return err
 }
 
-// RegenerateTOTPCodes makes new backup codes and returns them. The old ones are no longer
+// RegenerateTOTPCodes creates new backup codes and returns them. The old ones are no longer
 // valid.
 //
 //   - POST /api/v1/users.regenerateTotpCodes.
@@ -182,7 +182,8 @@ func (s *TwoFactorService) ResetTOTP(ctx context.Context, ref UserRef, callOpts 
 //   - Permission: edit-other-user-e2ee for other users.
 //   - Second factor: asked for.
 //   - Retried if the response is lost.
-//   - Errors: [ErrNotFound], [ErrForbidden]; one of no class if the server could not do it.
+//   - Errors: [ErrNotFound], [ErrForbidden]; an error without class if the server failed
+//     to do it.
 //   - Since server 3.6.0.
 func (s *TwoFactorService) ResetE2EKey(ctx context.Context, ref UserRef, callOpts ...CallOption) error {
 	return exec(ctx, s.client, post("users.resetE2EKey").since("3.6.0").secondFactor().retried().ofSelfOr(ref), callOpts)

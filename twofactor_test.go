@@ -17,7 +17,8 @@ import (
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
-// secured is a server that asks for second factors, and a client of a user with those.
+// secured returns a server that asks for second factors, and a client of a user who has
+// them.
 func secured(t *testing.T, user rocketchattest.User, opts ...Option) (*rocketchattest.Server, *Client) {
 	t.Helper()
 	srv := rocketchattest.New(rocketchattest.WithSecondFactor())

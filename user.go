@@ -7,9 +7,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// User is an account as the caller may see it. Servers leave out fields that the caller
-// has no permission for and fields that were never set, so nearly every field except ID
-// can be zero.
+// User is an account, as far as the caller may see it. Servers leave out fields that the
+// caller has no permission for and fields that were never set, so nearly every field except
+// ID can be zero.
 //
 // Emails, Roles, CreatedAt, LastLogin and the other private fields of other users need
 // the permission view-full-other-user-info.
@@ -78,10 +78,11 @@ type User struct {
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// A type with methods for JSON cannot be embedded in JSON, so what embeds User uses this.
+// A type with JSON methods cannot be embedded in JSON, so types that embed User use this
+// one.
 type userWire User
 
-// PrimaryEmail returns the first address, or "" if there is none to see.
+// PrimaryEmail returns the first address, or "" if there is none.
 func (u *User) PrimaryEmail() string {
 	if len(u.Emails) == 0 {
 		return ""
@@ -96,7 +97,7 @@ func (u *User) hasEmail(address string) bool {
 	return slices.ContainsFunc(u.Emails, func(e Email) bool { return equalFold(e.Address, address) })
 }
 
-// seenWhole reports whether the server showed the private fields too.
+// seenWhole reports whether the server also sent the private fields.
 func (u *User) seenWhole() bool { return u.CanViewAllInfo != nil && *u.CanViewAllInfo }
 
 // identity implements [identified].
@@ -111,7 +112,7 @@ type Email struct {
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// UserType is the kind of an account. Servers have others beside these.
+// UserType is the kind of an account. Servers have others besides these.
 type UserType string
 
 // The common types of accounts.
@@ -145,7 +146,7 @@ type UserRoom struct {
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// RoomType is the kind of a room. Servers have others beside these.
+// RoomType is the kind of a room. Servers have others besides these.
 type RoomType string
 
 // The common types of rooms.
@@ -155,10 +156,10 @@ const (
 	RoomDirect  RoomType = "d"
 )
 
-// UserSettings are what a user has set up.
+// UserSettings are the settings of a user.
 type UserSettings struct {
 	Profile     map[string]any    `json:"profile,omitzero"`
-	Preferences *Preferences      `json:"preferences,omitzero"` // in me and log-in complete, with the server's defaults; else nil or what was stored
+	Preferences *Preferences      `json:"preferences,omitzero"` // complete, with defaults, in answers of me and log-in; otherwise nil or what was stored
 	Calendar    *CalendarSettings `json:"calendar,omitzero"`
 
 	// Extra holds members that this version of the package does not know.
@@ -183,8 +184,8 @@ type OutlookSettings struct {
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// Services are the ways in which the caller's own account can be logged in to. Some
-// servers tell more of them than they should, hence the secrets.
+// Services are the ways to log in to the caller's own account. Some servers send more about
+// them than they should, hence the secrets.
 type Services struct {
 	Password        *PasswordService    `json:"password,omitzero"`
 	TOTP            *SecondFactor       `json:"totp,omitzero"`
@@ -200,7 +201,7 @@ type Services struct {
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// OAuthService is what the server keeps of an account at another service.
+// OAuthService holds the tokens of an account at another service.
 type OAuthService struct {
 	AccessToken  Secret `json:"accessToken,omitzero"`
 	RefreshToken Secret `json:"refreshToken,omitzero"`
@@ -266,10 +267,10 @@ type LoginToken struct {
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// PasswordService tells of the password of an account.
+// PasswordService describes the password of an account.
 type PasswordService struct {
 	Exists bool   // the account has a password
-	Bcrypt Secret // its hash, which some servers give away
+	Bcrypt Secret // its hash, which some servers send
 
 	// Extra holds members that this version of the package does not know.
 	Extra map[string]any
@@ -277,7 +278,7 @@ type PasswordService struct {
 	form passwordForm
 }
 
-// passwordForm is how a server wrote a PasswordService.
+// passwordForm is the JSON form of a PasswordService.
 type passwordForm byte
 
 const (

@@ -9,11 +9,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// UserRef says which user is meant; make one with [ByID], [ByUsername], [ByEmail],
-// [ByImportID], [ByExtension] or [Self].
+// UserRef refers to a user; make one with [ByID], [ByUsername], [ByEmail], [ByImportID],
+// [ByExtension] or [Self].
 //
-// Every method that takes a UserRef takes all of them. Where the endpoint wants another
-// form, the method looks the user up first, with one call of users.info.
+// Methods take all forms. If the endpoint needs another form, the method first looks the
+// user up with a call of users.info.
 type UserRef struct{ key, value string }
 
 // The forms of references, under the names that the server has for them.
@@ -29,8 +29,8 @@ const (
 // ByID refers to a user by ID, which never changes.
 func ByID(id string) UserRef { return UserRef{refID, id} }
 
-// ByUsername refers to a user by username. users.info wants the exact spelling; other
-// endpoints ignore the case.
+// ByUsername refers to a user by username. users.info needs the exact spelling; other
+// endpoints ignore case.
 func ByUsername(name string) UserRef { return UserRef{refUsername, name} }
 
 // ByEmail refers to a user by email address. The look-up needs server 8.4 and the
@@ -51,7 +51,7 @@ func Self() UserRef { return UserRef{refSelf, ""} }
 // String names the form and the value, such as "username ann".
 func (r UserRef) String() string { return strings.TrimSpace(r.key + " " + r.value) }
 
-// resolveUser brings the reference of the call into a form that the endpoint takes.
+// resolveUser converts the reference of the call to a form that the endpoint takes.
 func (c *call) resolveUser(ctx context.Context, opts []CallOption) error {
 	switch {
 	case c.userKeys == nil, c.takes(c.user.key):
@@ -73,7 +73,7 @@ func (c *call) resolveUser(ctx context.Context, opts []CallOption) error {
 		return err
 	}
 	if c.user.key == refUsername && !equalFold(user.Username, c.user.value) { // users.info takes an ID for a username
-		return &Error{Op: "users.info", Class: ErrNotFound, Field: refUsername, Message: "belongs to nobody"}
+		return &Error{Op: "users.info", Class: ErrNotFound, Field: refUsername, Message: "is unknown"}
 	}
 	if c.user = ByID(user.ID); !c.takes(refID) {
 		c.user = ByUsername(user.Username)
@@ -89,14 +89,14 @@ func (c *call) ownID(ctx context.Context, opts []CallOption) (string, error) {
 	if c.credentials.UserID != "" {
 		return c.credentials.UserID, nil
 	}
-	me, err := c.client.Me.Get(ctx, opts...) // an OAuth access token does not tell
+	me, err := c.client.Me.Get(ctx, opts...) // an OAuth access token does not contain it
 	if err != nil {
 		return "", err
 	}
 	return me.ID, nil
 }
 
-// userID returns the ID of a user, whom it looks up if need be.
+// userID returns the ID of a user. It looks the user up if necessary.
 func (c *Client) userID(ctx context.Context, op string, ref UserRef, opts []CallOption) (string, error) {
 	asking := &call{client: c, endpoint: endpoint{op: op}.of(ref, refID)}
 	err := asking.resolveUser(ctx, opts)
@@ -122,8 +122,8 @@ func (r UserRef) withUser(body []byte) []byte {
 	return append(append(out, ','), body[1:]...)
 }
 
-// explained turns the refusal of a server that does not know a form of reference into
-// one that says so.
+// explained replaces the error of a server that does not know a form of reference by one
+// that says so.
 func (r UserRef) explained(err error) error {
 	version := map[string]string{refEmail: "8.4", refExtension: "8.5"}[r.key]
 	e, ok := errors.AsType[*Error](err)
@@ -138,8 +138,8 @@ func (r UserRef) explained(err error) error {
 	return err
 }
 
-// equalFold compares texts without regard to the case of ASCII letters. Unicode has
-// letters that fold to ASCII ones, and servers tell those apart.
+// equalFold compares texts without regard to the case of ASCII letters. Servers distinguish
+// ASCII letters from other letters that Unicode folds to them.
 func equalFold(a, b string) bool {
 	if len(a) != len(b) {
 		return false
@@ -152,7 +152,7 @@ func equalFold(a, b string) bool {
 	return true
 }
 
-// foldKey is a map key that is the same for texts that equalFold calls equal.
+// foldKey returns the same map key for texts that are equal by equalFold.
 func foldKey(s string) string {
 	key := []byte(s)
 	for i, b := range key {

@@ -55,8 +55,8 @@ type UserListOptions struct {
 	Sort       []string // fields to sort by, such as [SortByUsername]; descending with a leading "-"
 
 	// Email selects the user with this address, in any case. It needs server 8.4 and the
-	// permission view-full-other-user-info. Older servers ignore it, which is an error of
-	// class [ErrEndpointUnknown].
+	// permission view-full-other-user-info. On older servers, which ignore it, the call
+	// fails with [ErrEndpointUnknown].
 	Email string
 }
 
@@ -73,7 +73,7 @@ func (o UserListOptions) endpoint() endpoint {
 	return get("users.list").since("0.35.0").page(o.page()).with("email", o.Email)
 }
 
-// check reports a list with users other than those asked for.
+// check rejects a list that contains users who were not selected.
 func (o UserListOptions) check(users []User) error {
 	for i := range users {
 		if o.Email != "" && !users[i].hasEmail(o.Email) {
@@ -110,10 +110,10 @@ func (s *UsersService) List(ctx context.Context, opts UserListOptions, callOpts 
 // most once, as the last. Users are sorted by ID unless opts say otherwise: IDs never
 // change, so users who exist throughout are never skipped.
 //
-// The list is read while it arrives: the first user is yielded before the last byte came,
-// and memory does not grow with the list. If the caller takes longer than the network, the
-// rest is read ahead, up to half of [WithMaxAnswer]. If the answer breaks off, the list is
-// asked for again from there on.
+// The list is read as it arrives: users are yielded before the answer is complete, and
+// memory does not grow with the list. If the caller is slower than the network, the rest is
+// read ahead, up to half of [WithMaxAnswer]. If the answer breaks off, the rest of the list
+// is requested again.
 //
 //   - GET /api/v1/users.list, once if the server allows everything in one answer, which is
 //     the default; otherwise once a page.

@@ -25,14 +25,14 @@ type UserCreateOptions struct {
 	RequirePasswordChange *bool    `json:"requirePasswordChange,omitzero"`
 	SetRandomPassword     *bool    `json:"setRandomPassword,omitzero"` // instead of Password
 	SendWelcomeEmail      *bool    `json:"sendWelcomeEmail,omitzero"`
-	// Verified marks Email as verified. On a server with second factors by email, which
-	// is the default, such a user needs a mailed code for the first log-in already.
+	// Verified marks Email as verified. On a server with second factors by email, which is
+	// the default, the user then needs a mailed code for the first log-in.
 	Verified            *bool          `json:"verified,omitzero"`
 	CustomFields        map[string]any `json:"customFields,omitzero"`
 	FreeSwitchExtension *string        `json:"freeSwitchExtension,omitzero"` // since server 7.13
 }
 
-// The longest texts that servers take, in UTF-16 code units.
+// The longest texts that servers accept, in UTF-16 code units.
 const (
 	maxBio      = 260
 	maxNickname = 120
@@ -54,7 +54,7 @@ func (o UserCreateOptions) endpoint() endpoint {
 		require(fits(o.Nickname, maxNickname), "Nickname", "must not be longer than 120 characters")
 }
 
-// CreatedUser is an account that exists now.
+// CreatedUser is an account that was created or found.
 type CreatedUser struct {
 	User
 	// Adopted is set if the response to users.create was lost and the account was then
@@ -106,7 +106,7 @@ func (s *UsersService) recoverCreated(ctx context.Context, opts UserCreateOption
 	return nil, err
 }
 
-// UserRegisterOptions are what somebody signs up with. Username, Email and Password are
+// UserRegisterOptions describe a person who signs up. Username, Email and Password are
 // required, and so is Name unless the server's settings let it be empty.
 type UserRegisterOptions struct {
 	Username     string         `json:"username"`
@@ -118,11 +118,11 @@ type UserRegisterOptions struct {
 	CustomFields map[string]any `json:"customFields,omitzero"`
 }
 
-// Register signs somebody up, as the public form does. The new user is not logged in,
-// and not active if the server wants new users approved. The result holds only public
-// fields: no email address, no roles.
+// Register signs a user up, as the public form does. The new user is not logged in, and is
+// not active if new users have to be approved. The result holds only public fields: no
+// email address, no roles.
 //
-// By default a server takes one call in 60 s from an address. The call is sent without
+// By default servers accept one call in 60 s from an address. The call is sent without
 // credentials, because servers refuse callers who are logged in.
 //
 //   - POST /api/v1/users.register.

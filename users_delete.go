@@ -4,15 +4,15 @@ import "context"
 
 // UserDeleteOptions say how to delete an account.
 type UserDeleteOptions struct {
-	// ConfirmRelinquish agrees that rooms whose last owner the user is get another owner
-	// or are deleted. Without it the call fails for such a user with [ErrLastOwner],
-	// which names the rooms.
+	// ConfirmRelinquish confirms that rooms that lose their last owner get another one or
+	// are deleted. Without it the call fails for the last owner of a room with
+	// [ErrLastOwner].
 	ConfirmRelinquish bool `json:"confirmRelinquish,omitzero"`
 }
 
 // Delete deletes an account. It returns the IDs of the rooms that were deleted with it,
-// which servers before 7.13 do not report. The setting Message_ErasureType says what
-// becomes of the user's messages. The last administrator is not protected.
+// which servers before 7.13 do not report. The setting Message_ErasureType determines what
+// happens to the user's messages. The last administrator is not protected.
 //
 //   - POST /api/v1/users.delete.
 //   - Permission: delete-user.
@@ -43,9 +43,9 @@ func (s *UsersService) Activate(ctx context.Context, ref UserRef, callOpts ...Ca
 
 // UserDeactivateOptions say how to deactivate an account.
 type UserDeactivateOptions struct {
-	// ConfirmRelinquish agrees that rooms whose last owner the user is get another owner
-	// or are deleted. Without it the call fails for such a user with [ErrLastOwner],
-	// which names the rooms.
+	// ConfirmRelinquish confirms that rooms that lose their last owner get another one or
+	// are deleted. Without it the call fails for the last owner of a room with
+	// [ErrLastOwner].
 	ConfirmRelinquish bool
 }
 
@@ -76,9 +76,9 @@ type UserDeactivateIdleOptions struct {
 	Role     string `json:"role,omitzero"` // a role ID; by default user
 }
 
-// DeactivateIdle deactivates active users with a role who last logged in more than
-// DaysIdle days ago, or who never logged in and were created before that. It returns
-// their number. The tokens of these users can go on working, as they do on server 8.3.
+// DeactivateIdle deactivates active users with a role who last logged in more than DaysIdle
+// days ago, or who never logged in and were created before that. It returns their number.
+// The tokens of these users may stay valid, as they do on server 8.3.
 //
 //   - POST /api/v1/users.deactivateIdle.
 //   - Permission: edit-other-user-active-status.

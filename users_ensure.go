@@ -5,9 +5,9 @@ import (
 	"errors"
 )
 
-// Ensure creates an account unless it exists: one with the username and the email address
-// in opts. It changes nothing about an account that exists. However often it is called,
-// and whatever happens on the way, there is one account in the end.
+// Ensure creates an account unless there is one with the username and the email address in
+// opts. It does not change an existing account. It is safe to call repeatedly: there is
+// never more than one account.
 //
 // Usernames and addresses are compared without regard to the case of ASCII letters, as
 // servers do.
@@ -18,8 +18,8 @@ import (
 //   - Not retried if the response is lost; the account is looked up and adopted, or, if
 //     it does not exist, created with a second call. Usernames are unique, so this cannot
 //     create a second account.
-//   - Errors: [ErrTaken] if the username or the address belongs to somebody else; those of
-//     [UsersService.Create].
+//   - Errors: [ErrTaken] if the username or the address belongs to another account; those
+//     of [UsersService.Create].
 //   - Since server 0.40.0.
 func (s *UsersService) Ensure(ctx context.Context, opts UserCreateOptions, callOpts ...CallOption) (*CreatedUser, error) {
 	e := opts.endpoint().require(opts.Email != "", "Email", "must not be empty")
@@ -41,19 +41,19 @@ func (s *UsersService) createOnce(ctx context.Context, opts UserCreateOptions, c
 	}
 	if errors.Is(err, ErrTaken) {
 		if found, findErr := s.takenBy(ctx, opts, callOpts); found != nil && findErr == nil {
-			found.Adopted = doubt // somebody was faster, or our own lost call was
+			found.Adopted = doubt // another call, or our own lost one, was faster
 			return found, nil
 		}
 	}
 	if e, ok := errors.AsType[*Error](err); ok && doubt {
-		e.OutcomeUnknown = true // the failure of the second call says nothing about the first
+		e.OutcomeUnknown = true // the failure of the second call does not tell what became of the first
 	}
 	return created, err
 }
 
-// takenBy returns the account that keeps opts from being created, if it is the one that
-// they describe. Its username can be spelled in another case, which users.info does not
-// find and users.getStatus does.
+// takenBy returns the account that prevents opts from being created, if it is the account
+// that they describe. users.info does not find a username in another case, but
+// users.getStatus does.
 func (s *UsersService) takenBy(ctx context.Context, opts UserCreateOptions, callOpts []CallOption) (*CreatedUser, error) {
 	if found, err := s.existing(ctx, ByUsername(opts.Username), opts, callOpts); found != nil || err != nil {
 		return found, err
@@ -65,8 +65,8 @@ func (s *UsersService) takenBy(ctx context.Context, opts UserCreateOptions, call
 	return s.existing(ctx, ByID(status.ID), opts, callOpts)
 }
 
-// existing returns the account that opts describe, nil if nobody is there, and an error if
-// somebody else is.
+// existing returns the account that opts describe, nil if there is none, and an error if
+// another account has the username.
 func (s *UsersService) existing(ctx context.Context, ref UserRef, opts UserCreateOptions, callOpts []CallOption) (*CreatedUser, error) {
 	user, err := s.Get(ctx, ref, callOpts...)
 	switch {
@@ -85,7 +85,7 @@ func (s *UsersService) existing(ctx context.Context, ref UserRef, opts UserCreat
 	return &CreatedUser{User: *user, Existed: true}, nil
 }
 
-// describes reports whether user is the account in opts, and not a stranger's.
+// describes reports whether user is the account that opts describe.
 func (o UserCreateOptions) describes(user *User) bool {
 	return equalFold(user.Username, o.Username) && user.hasEmail(o.Email)
 }

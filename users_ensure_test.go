@@ -106,8 +106,8 @@ func TestLostCreate(t *testing.T) {
 	}
 }
 
-// TestLostCreateAdoptsNoStranger: the username was taken all along.
-func TestLostCreateAdoptsNoStranger(t *testing.T) {
+// TestLostCreateDoesNotAdoptAnotherAccount: the username was taken all along.
+func TestLostCreateDoesNotAdoptAnotherAccount(t *testing.T) {
 	t.Parallel()
 	srv := rocketchattest.New()
 	_, err := srv.AddUser(rocketchattest.User{Username: "ann", Email: "another.ann@example.com"})
@@ -260,7 +260,7 @@ func TestRotateKeep(t *testing.T) {
 	assert.True(t, works(NewSecret(token)))
 	assert.False(t, works(lost), "what nobody keeps is revoked")
 
-	// The context ends when the new token is there: it is revoked all the same.
+	// The context ends after the new token was created. It must be revoked nevertheless.
 	ctx, cancel := context.WithCancel(t.Context())
 	hooked, err := c.With(WithTrace(Trace{AttemptDone: func(_ context.Context, a Attempt) {
 		if a.Op == "users.generatePersonalAccessToken" {

@@ -8,16 +8,17 @@ import (
 // Found is the result of [UsersService.ByUsernames].
 type Found struct {
 	Users   []*User  // in the order in which they were asked for
-	Missing []string // names that nobody has
+	Missing []string // unknown names
 }
 
-// fewNames are looked up one by one: reading the whole list is not worth it for them.
+// fewNames is the number of names up to which they are looked up one by one instead of
+// reading the whole list.
 const fewNames = 2
 
-// ByUsernames returns the users with the given usernames, in their exact spelling. It
-// looks each up, or reads the list of users if that takes fewer calls. Only the fields
-// that users.list returns are guaranteed. Unknown names are listed in Missing; they are
-// not an error.
+// ByUsernames returns the users with the given usernames, in their exact spelling. It looks
+// up each user, or reads the list of users if that takes fewer calls. Only the fields that
+// users.list returns are guaranteed. Unknown names are listed in Missing; they are not an
+// error.
 //
 // Servers cannot filter users.list by names: they ignore the filter and return everybody,
 // or reject it.
@@ -77,7 +78,7 @@ func (f *finder) take(u *User) {
 	}
 }
 
-// find returns the user with the name, or nil if nobody has it.
+// find returns the user with the name, or nil if there is none.
 func (f *finder) find(ctx context.Context, name string) (*User, error) {
 	if f.wanted[name] != nil || f.open == 0 {
 		return f.wanted[name], nil
@@ -95,7 +96,7 @@ func (f *finder) find(ctx context.Context, name string) (*User, error) {
 }
 
 // readList reads the list as long as that is cheaper than looking up the names that are
-// still open. If it read the whole list, none is open afterwards.
+// still open. After reading the whole list no name is open.
 func (f *finder) readList(ctx context.Context) error {
 	page, err := f.users.List(ctx, UserListOptions{Everything: true}, f.callOpts...)
 	switch {

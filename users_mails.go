@@ -10,7 +10,7 @@ func (e endpoint) to(email string) endpoint {
 }
 
 // ForgotPassword mails the user with the address a link to set a new password. It succeeds
-// for unknown addresses too.
+// for unknown addresses, too.
 //
 //   - POST /api/v1/users.forgotPassword.
 //   - Permission: none. No credentials are sent.
@@ -35,10 +35,9 @@ func (s *UsersService) SendWelcomeEmail(ctx context.Context, email string, callO
 	return exec(ctx, s.client, post("users.sendWelcomeEmail").since("6.8.0").to(email), callOpts)
 }
 
-// SendConfirmationEmail mails the user with the address a link that confirms it. Servers
-// since 8.6 succeed whether or not a mail was sent; older ones fail, without a code, if
-// none was. Servers before 8.6 require credentials. Servers since 8.2 take one call in
-// 60 s.
+// SendConfirmationEmail mails the user with the address a link to confirm it. Servers since
+// 8.6 succeed whether or not a mail was sent; older ones fail, without a code, if none was.
+// Servers before 8.6 require credentials. Servers since 8.2 accept one call in 60 s.
 //
 //   - POST /api/v1/users.sendConfirmationEmail.
 //   - Permission: none.

@@ -27,10 +27,10 @@ type AutocompleteUser struct {
 type UserAutocompleteOptions struct {
 	// Exceptions are usernames to leave out.
 	Exceptions []string `json:"exceptions,omitzero"`
-	// Conditions are what fields of a user, as in users.info, must be. What servers allow
-	// differs: 7.x allows any field and the operators $and and $or; 8.x allows a few
-	// fields, more of them for callers with view-full-other-user-info, and no $or, $in or
-	// $regex.
+	// Conditions are values that fields of a user, as in users.info, must have. Servers
+	// differ in what they allow: 7.x allows any field and the operators $and and $or; 8.x
+	// allows a few fields, more of them for callers with view-full-other-user-info, and no
+	// $or, $in or $regex.
 	Conditions map[string]any `json:"conditions,omitzero"`
 }
 
@@ -42,7 +42,7 @@ type UserAutocompleteOptions struct {
 //     found.
 //   - Second factor: not asked for.
 //   - Retried if the response is lost.
-//   - Errors: one of no class and without a text for conditions that the server does not
+//   - Errors: an error without class and text for conditions that the server does not
 //     allow.
 //   - In all server versions.
 func (s *UsersService) Autocomplete(ctx context.Context, term string, opts UserAutocompleteOptions, callOpts ...CallOption) ([]AutocompleteUser, error) {
@@ -89,9 +89,10 @@ type UserDirectoryOptions struct {
 	// [SortByCreatedAt] or "bio"; descending with a leading "-".
 	Sort []string
 
-	// Text is a part of a field that Accounts_SearchFields names, such as the username.
+	// Text is a part of one of the fields in the setting Accounts_SearchFields, such as the
+	// username.
 	Text string
-	// Workspace is by default that of this server.
+	// Workspace is this server's by default.
 	Workspace Workspace
 }
 

@@ -16,7 +16,7 @@ func usersWire() []wireRow {
 	return slices.Concat(userGetWire(), userListWire(), userUpdateWire(), userWriteWire(), mailsWire())
 }
 
-// collect takes all items of a list, up to an error.
+// collect returns all items of a list up to an error.
 func collect[T any](list iter.Seq2[*T, error]) ([]*T, error) {
 	var all []*T
 	for item, err := range list {

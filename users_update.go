@@ -14,9 +14,9 @@ type UserUpdateOptions struct {
 	Email    *string `json:"email,omitzero"`
 	Name     *string `json:"name,omitzero"`
 	Username *string `json:"username,omitzero"`
-	// Password needs the permission edit-other-user-password. Without it the server
-	// leaves the password as it is, and does not say so. A new password ends all sessions
-	// of the user and revokes their personal access tokens.
+	// Password needs the permission edit-other-user-password. Without it the server silently
+	// keeps the old password. A new password ends all sessions of the user and revokes their
+	// personal access tokens.
 	Password   *Secret `json:"password,omitzero"`
 	Bio        *string `json:"bio,omitzero"`      // at most 260 characters
 	Nickname   *string `json:"nickname,omitzero"` // at most 120 characters
@@ -39,9 +39,8 @@ type UserUpdateOptions struct {
 	// ConfirmRelinquish lets Active end the user's ownership of rooms; see [ErrLastOwner].
 	ConfirmRelinquish bool `json:"-"`
 
-	// Overwrite sends the request as it is, without reading the user first. The server
-	// then clears Bio and Nickname if they are nil, and before 7.9.1 all CustomFields
-	// that are not set.
+	// Overwrite sends the request without reading the user first. The server then clears Bio
+	// and Nickname if they are nil, and before 7.9.1 all CustomFields that are not set.
 	Overwrite bool `json:"-"`
 }
 
@@ -100,23 +99,24 @@ type userUpdateBody struct {
 	ConfirmRelinquish bool              `json:"confirmRelinquish,omitzero"`
 }
 
-// mails reports an update that sends a mail each time, one of them with a new password.
+// mails reports whether the update sends a mail each time it runs, which may contain a new
+// password.
 func (o UserUpdateOptions) mails() bool {
 	return o.SetRandomPassword != nil && *o.SetRandomPassword || o.SendWelcomeEmail != nil && *o.SendWelcomeEmail
 }
 
-// empty reports that the update changes nothing.
+// empty reports whether the update changes nothing.
 func (o UserUpdateOptions) empty() bool {
 	o.ConfirmRelinquish, o.Overwrite = false, false
 	return reflect.ValueOf(o).IsZero()
 }
 
-// erases reports that a server could clear fields that the update does not set.
+// erases reports whether a server could clear fields that the update does not set.
 func (o UserUpdateOptions) erases() bool {
 	return !o.Overwrite && (o.Bio == nil || o.Nickname == nil || o.CustomFields != nil)
 }
 
-// keeping returns the update with the fields of present that are to stay.
+// keeping returns the update with the fields of present that it must send along.
 func (o UserUpdateOptions) keeping(present *User) UserUpdateOptions {
 	if o.Bio == nil && present.Bio != "" {
 		o.Bio = &present.Bio

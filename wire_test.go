@@ -21,8 +21,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wireRow is one call of one endpoint. What goes over the wire stands in
-// testdata/<op>/<name>.wire.json; call makes it, check looks at the decoded result.
+// wireRow is one call of an endpoint. Its request and answer are in
+// testdata/<op>/<name>.wire.json; call makes the call, and check checks the decoded result.
 type wireRow struct {
 	op, name string
 	call     func(ctx context.Context, c *Client) (any, error)
@@ -67,7 +67,7 @@ type wireFile struct {
 	Data     string `json:"data"`
 }
 
-// wireAnswer is an answer as a server gives it.
+// wireAnswer is an answer of a server.
 type wireAnswer struct {
 	Status  int               `json:"status"`
 	Headers map[string]string `json:"headers"`

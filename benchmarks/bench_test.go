@@ -10,7 +10,7 @@ import (
 	"github.com/rocketchat-go/rocketchat"
 )
 
-// None of the tests is parallel: most count what the whole process allocates.
+// The tests are not parallel, because most count the allocations of the whole process.
 
 var address string // of the server that TestMain starts for all
 
@@ -103,7 +103,7 @@ func TestFrugal(t *testing.T) { //nolint:paralleltest // see above
 	}
 }
 
-// usual is what a number of calls took after the first ones.
+// usual is the cost of a number of calls after the first ones.
 func usual(t *testing.T, c Case, client Client) Result {
 	t.Helper()
 	defer client.Close()

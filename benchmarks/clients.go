@@ -20,7 +20,7 @@ import (
 	"github.com/rocketchat-go/rocketchat"
 )
 
-// The names of the clients. Baseline is what the others are compared with.
+// The names of the clients. The others are compared with Baseline.
 const (
 	Library  = "rocketchat"
 	Baseline = "net/http+Decoder"
@@ -104,8 +104,8 @@ func check(ok bool) error {
 	return nil
 }
 
-// newTransport is http.DefaultTransport with connections of its own and as many of
-// them idle as the library keeps, so that the difference is not in the connections.
+// newTransport is like http.DefaultTransport, with connections of its own and as many idle
+// ones as the library keeps, so that all clients treat connections alike.
 func newTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // nobody changes it here
 	t.MaxIdleConnsPerHost = 64
@@ -134,8 +134,8 @@ func discard(res *http.Response, _ any) error {
 	return err
 }
 
-// call is what one writes around net/http: no retry, no limit, no log, no bound on
-// time or size, an error with a status.
+// call is a typical function around net/http, without retries, limits, logs and bounds on
+// time or size. Its error has the status.
 func call(do func(*http.Request) (*http.Response, error), req *http.Request, read read, into any) error {
 	req.Header.Set("X-Auth-Token", token)
 	req.Header.Set("X-User-Id", userID)
@@ -150,7 +150,7 @@ func call(do func(*http.Request) (*http.Response, error), req *http.Request, rea
 	return read(res, into)
 }
 
-// plain is net/http with one of the ways to read an answer.
+// plain is net/http with a way to read the answer.
 func plain(name, address string, read read) Client {
 	transport := newTransport()
 	client := over(address, (&http.Client{Transport: transport}).Do, read)
@@ -158,7 +158,7 @@ func plain(name, address string, read read) Client {
 	return client
 }
 
-// bounded is the baseline with a bound on the time of a call, as the library has one.
+// bounded is the baseline with a timeout, like that of the library.
 func bounded(address string) Client {
 	transport := newTransport()
 	client := over(address, (&http.Client{Transport: transport, Timeout: 30 * time.Second}).Do, decoder)
@@ -167,7 +167,7 @@ func bounded(address string) Client {
 }
 
 // over makes the calls with a function like http.Client.Do. Without a way to read the
-// answers they are thrown away.
+// answers, they are discarded.
 func over(address string, do func(*http.Request) (*http.Response, error), read read) Client {
 	check := check
 	if read == nil {

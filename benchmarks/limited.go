@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// What the limited case asks for.
+// The parameters of the limited case.
 const (
 	LimitedCalls      = 60
 	LimitedGoroutines = 8

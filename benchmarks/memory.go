@@ -159,7 +159,7 @@ func MeasureCold(ctx context.Context, make func() Client) (Cold, error) {
 	return cold, err
 }
 
-// settled counts the goroutines when those that are about to end have ended.
+// settled counts the goroutines after those that are ending have ended.
 func settled() int {
 	n := runtime.NumGoroutine()
 	for quiet := 0; quiet < 5; quiet++ {

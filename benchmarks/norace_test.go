@@ -2,5 +2,5 @@
 
 package benchmarks
 
-// raced tells that the race detector is on.
+// raced reports that the race detector is on.
 const raced = false

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// What the server of the benchmarks knows.
+// The users on the server of the benchmarks.
 const (
 	ManyUsers = 5_000   // on one page, for those who ask for everything
 	AllUsers  = 100_000 // that there are to page through

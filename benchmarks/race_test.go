@@ -2,6 +2,6 @@
 
 package benchmarks
 
-// raced tells that the race detector is on. It has pools forget at random, so what calls
-// take in bytes means nothing.
+// raced reports that the race detector is on. It makes pools drop items at random, so
+// allocated bytes mean nothing.
 const raced = true

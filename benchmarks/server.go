@@ -1,5 +1,4 @@
-// Package benchmarks measures the library beside what else a program would call a
-// Rocket.Chat server with.
+// Package benchmarks compares the library with other ways to call a Rocket.Chat server.
 //
 // All clients talk to one server, which runs in a process of its own, see [Start].
 // The first element of the path says how it answers: /plain with a Content-Length,
@@ -181,8 +180,7 @@ func ServeIfAsked() {
 	panic(server.Serve(listener))
 }
 
-// Start starts the program once more, as the server. It gives the address and how to
-// stop it.
+// Start starts the program again, as the server. It gives the address and how to stop it.
 func Start() (address string, stop func(), err error) {
 	program, err := os.Executable()
 	if err != nil {

@@ -57,8 +57,7 @@ func newDirectoryOf(n int) *directoryOf {
 	}}
 }
 
-// staff are the people who should have these accounts, one in a hundred of them under
-// another name.
+// staff are the people who should have these accounts. One in a hundred has another name.
 func staff(n int, nicknames bool) []rocketchat.DesiredUser {
 	desired := make([]rocketchat.DesiredUser, n)
 	for i := range desired {
@@ -76,7 +75,7 @@ func staff(n int, nicknames bool) []rocketchat.DesiredUser {
 	return desired
 }
 
-// syncFigures are what a plan of n people took.
+// syncFigures is the cost of a plan for n people.
 type syncFigures struct {
 	calls          int
 	cpu            time.Duration

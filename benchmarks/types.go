@@ -2,9 +2,8 @@ package benchmarks
 
 import "time"
 
-// The types below are those of the library as somebody would write them for
-// encoding/json: the same fields, time.Time for its Time, string for its Secret, and
-// nothing for what they do not know.
+// The types below are those of the library, written for encoding/json: with the same
+// fields, time.Time for Time, string for Secret, and without Extra.
 
 type user struct {
 	ID        string   `json:"_id"`

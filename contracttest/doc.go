@@ -1,3 +1,3 @@
-// Package contracttest holds the requests of the wire table against the validators
-// that Rocket.Chat servers run. It has tests only.
+// Package contracttest checks the requests of the wire table with the validators of
+// Rocket.Chat servers. It contains only tests.
 package contracttest

@@ -28,7 +28,7 @@ func TestQuickstart(t *testing.T) {
 	assert.Contains(t, r.stdout, `"Ada Quickstart" -> "Ada Lovelace", the bio is still "first programmer"`)
 	assert.Contains(t, r.stdout, "printed: [redacted]")
 	assert.Contains(t, r.stdout, `class "already taken"`)
-	assert.Contains(t, r.stdout, "left out here", "a real server's limit is a minute long")
+	assert.Contains(t, r.stdout, "skipped, because it takes minutes", "a real server's limit is a minute long")
 	assert.Equal(t, before, c.usernames())
 }
 
@@ -118,7 +118,7 @@ func TestProvisionProblems(t *testing.T) {
 	c := newChat(t)
 	bad := file(t, "people.csv", "username,active\nzoe.new,perhaps\nann,yes\nAnn,no\n")
 	r := program{tool: "provision", args: []string{bad}, env: c.login(), code: 1}.run(t)
-	assert.Equal(t, bad+":2: active must be yes or no, not \"perhaps\"\n"+bad+":4: Ann is listed in line 3 already\n"+
+	assert.Equal(t, bad+":2: active must be yes or no, not \"perhaps\"\n"+bad+":4: Ann is already listed in line 3\n"+
 		"2 problems in "+bad+"; nothing was changed\n", r.stderr)
 	assert.Empty(t, r.stdout)
 
@@ -271,8 +271,8 @@ func TestOffboard(t *testing.T) {
 		assert.False(t, c.user(t, name).Inactive, name)
 	}
 	for _, part := range []string{
-		"would be deleted: partner-contracts", "departed.txt:5: admin: is left alone: it is the account that this runs as", "departed.txt:6: hugo.silva: is deactivated already",
-		"departed.txt:7: nobody.here: there is nobody of that name", "deploy.bot: is left alone", "3 of 6 who were named cannot be deactivated", "1 done, 1 failed, 0 not begun",
+		"would be deleted: partner-contracts", "departed.txt:5: admin: skipped: it is the account that this program runs as", "departed.txt:6: hugo.silva: is already deactivated",
+		"departed.txt:7: nobody.here: there is no such user", "deploy.bot: skipped", "3 of 6 accounts that were named cannot be deactivated", "1 done, 1 failed, 0 not begun",
 	} {
 		assert.Contains(t, r.stderr, part)
 	}
@@ -288,7 +288,7 @@ func TestOffboardIdle(t *testing.T) {
 	_, err := c.AddUser(rocketchattest.User{Username: "old.admin", Roles: []string{"admin"}, LastLogin: time.Now().AddDate(-2, 0, 0)})
 	require.NoError(t, err)
 	r := program{tool: "offboard", args: []string{"-idle-days", "90", "-max", "2"}, env: c.login(), code: 1}.run(t)
-	assert.Contains(t, r.stderr, "3 people would be deactivated, and --max allows 2: nothing was changed")
+	assert.Contains(t, r.stderr, "3 accounts would be deactivated, and --max allows 2: nothing was changed")
 	assert.Empty(t, c.writes())
 
 	program{tool: "offboard", args: []string{"-idle-days", "90", "-scope", "user"}, env: c.login()}.run(t)
@@ -392,8 +392,8 @@ func TestRotateTokens(t *testing.T) {
 	r := program{tool: "rotate-tokens", args: []string{"-dir", folder}, env: []string{
 		"ROCKETCHAT_URL=" + c.address, "ROCKETCHAT_USER_ID=" + id, "ROCKETCHAT_TOKEN=" + own, "ROCKETCHAT_PASSWORD=" + rocketchattest.AdminPassword,
 	}}.run(t)
-	assert.Contains(t, r.stderr, `1/2 backup #4: "backup #5" took its place`)
-	assert.Contains(t, r.stderr, `2/2 a own: "a own #2" took its place`, "the token that it runs with comes last")
+	assert.Contains(t, r.stderr, `1/2 backup #4: replaced by "backup #5"`)
+	assert.Contains(t, r.stderr, `2/2 a own: replaced by "a own #2"`, "the token that it runs with comes last")
 
 	works := func(token string) bool {
 		client, err := rocketchat.New(c.address, rocketchat.WithToken(id, token))
@@ -428,7 +428,7 @@ func TestRotateTokens(t *testing.T) {
 }
 
 // A folder that cannot be written is noticed before a token is touched.
-func TestRotateTokensNowhere(t *testing.T) {
+func TestRotateTokensRefuses(t *testing.T) {
 	t.Parallel()
 	c := newChat(t)
 	for _, name := range []string{"backup", "backup #2", "x/y"} {
@@ -436,8 +436,8 @@ func TestRotateTokensNowhere(t *testing.T) {
 	}
 	noFolder := file(t, "file", "")
 	for part, args := range map[string][]string{
-		"not begun: ":                     {"-dir", noFolder, "backup"},
-		`no token named ["none"]`:         {"backup", "none"},
+		"not a directory":                 {"-dir", noFolder, "backup"},
+		`no token named "none"`:           {"backup", "none"},
 		"would both go to backup.token":   {"backup", "backup #2"},
 		"no token is older than 90 days":  nil,
 		"no token is older than 400 days": {"-older-than", "400"},
@@ -472,8 +472,8 @@ func TestAvatars(t *testing.T) {
 
 	r := program{tool: "avatars", args: []string{folder}, env: c.login(), code: 1}.run(t)
 	for _, part := range []string{
-		"Anna.Weber.PNG: set for anna.weber", "nobody.here.png: is for nobody", "ben.okafor.jpg: is not a picture",
-		"dev.patel.png: is a second picture for the user of dev.patel.gif", "grace.lund.png: is not a picture", "4 files cannot be used",
+		"Anna.Weber.PNG: set for anna.weber", "nobody.here.png: there is no such user", "ben.okafor.jpg: is not a picture",
+		"dev.patel.png: is a second picture for the same user; the first is dev.patel.gif", "grace.lund.png: is not a picture", "4 files cannot be used",
 	} {
 		assert.Contains(t, r.stderr, part)
 	}

@@ -262,9 +262,9 @@ func TestEmbedded(t *testing.T) {
 	}{
 		"quickstart":    {0, []string{"admin (Administrator)", "25 calls in ", "refused 0 times", "for the server's rate limit of users.info", "5 of 5 accounts deleted"}},
 		"provision":     {0, []string{"create     ines.novak", "3 created, 2 updated, 0 activated, 0 failed, 0 not begun, 0 refused"}},
-		"offboard":      {1, []string{"elif.kaya: deactivated", "would be deleted: partner-contracts", "deploy.bot: is left alone", "1 done, 1 failed, 0 not begun"}},
+		"offboard":      {1, []string{"elif.kaya: deactivated", "would be deleted: partner-contracts", "deploy.bot: skipped", "1 done, 1 failed, 0 not begun"}},
 		"roster":        {0, []string{"hugo.silva", "11 accounts"}},
-		"rotate-tokens": {0, []string{`"backup #2" took its place`, `"monitoring #3" took its place`}},
+		"rotate-tokens": {0, []string{`replaced by "backup #2"`, `replaced by "monitoring #3"`}},
 		"avatars":       {0, []string{"3/3 ", "set for anna.weber", "3 done, 0 failed, 0 not begun"}},
 		"status":        {0, []string{"busy: "}},
 	} {
@@ -322,7 +322,7 @@ func TestSecondFactor(t *testing.T) {
 	assert.Contains(t, p.run(t).stderr, "set ROCKETCHAT_PASSWORD")
 
 	p.env, p.code = append(p.env, "ROCKETCHAT_PASSWORD="+rocketchattest.AdminPassword), 0
-	assert.Contains(t, p.run(t).stderr, `"backup #2" took its place`)
+	assert.Contains(t, p.run(t).stderr, `replaced by "backup #2"`)
 }
 
 // A tool that has to wait says so.

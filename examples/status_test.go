@@ -49,7 +49,7 @@ func TestStatusOfOthers(t *testing.T) {
 
 	require.NoError(t, c.client(t, "ben.okafor").Status.Set(t.Context(), rocketchat.Self(), rocketchat.StatusSetOptions{Message: new("my own words")}))
 	r = program{tool: "status", args: []string{"-user", "ben.okafor", over}, env: c.login()}.run(t)
-	assert.Contains(t, r.stdout, "nothing is on")
+	assert.Contains(t, r.stdout, "no event is on")
 	assert.Equal(t, "my own words", c.user(t, "ben.okafor").StatusText)
 }
 
@@ -83,7 +83,7 @@ func TestStatusWatch(t *testing.T) {
 
 	require.NoError(t, command.Process.Signal(os.Interrupt))
 	require.NoError(t, command.Wait(), stderr.String())
-	assert.Contains(t, stderr.String(), "stopped: the status is not kept up to date any more")
+	assert.Contains(t, stderr.String(), "stopped: the status is no longer kept up to date")
 }
 
 func TestStatusWatchStopped(t *testing.T) {

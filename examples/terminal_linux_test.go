@@ -102,14 +102,14 @@ func TestTerminalAsks(t *testing.T) {
 	assert.NotContains(t, p.onTerminal(t, dialog{passwordQuestion, typing(wrong + "\r")}), wrong, "what is typed is not shown")
 	p.code = 0
 	shown := p.onTerminal(t, dialog{passwordQuestion, typing(rocketchattest.AdminPassword + "\r")})
-	assert.Contains(t, shown, `"backup #2" took its place`)
+	assert.Contains(t, shown, `replaced by "backup #2"`)
 	assert.Equal(t, 1, strings.Count(shown, passwordQuestion), "it is asked once")
 
 	p.args[1] = "backup"
 	p.env = c.token("tess")
 	code := func() string { return rocketchattest.TOTPCode(key, time.Now()) + "\r" }
 	shown = p.onTerminal(t, dialog{"needs a code of the authenticator app: ", code})
-	assert.Contains(t, shown, `"backup #2" took its place`)
+	assert.Contains(t, shown, `replaced by "backup #2"`)
 }
 
 // A log-in asks for the password, too.
@@ -153,9 +153,37 @@ func TestTerminalInterrupt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p.code = 1
-			shown := p.onTerminal(t, dialog{"this is a server in memory", typing("user\x03")})
+			shown := p.onTerminal(t, dialog{"using a server in memory", typing("user\x03")})
 			assert.Contains(t, shown, p.tool+": interrupted")
 		})
+	}
+}
+
+// What a program says is broken between words, so that it fits the terminal.
+func TestTerminalNarrow(t *testing.T) {
+	t.Parallel()
+	for _, columns := range []uint16{40, 80} {
+		for _, line := range []string{
+			"avatars", "offboard --dry-run", "provision", "roster", "rotate-tokens --dry-run", "status --dry-run", "quickstart", "quickstart --dry-run",
+			"roster --no-such-flag", "roster --format none",
+		} {
+			words := strings.Fields(line)
+			p := program{tool: words[0], args: words[1:], columns: columns}
+			switch {
+			case strings.Contains(line, "--no-such-flag"), strings.Contains(line, "none"):
+				p.code = 2
+			}
+			for shown := range strings.Lines(p.onTerminal(t)) {
+				shown = strings.TrimRight(shown[strings.LastIndex(strings.TrimRight(shown, "\r\n"), "\r")+1:], "\r\n") // a bar is drawn over
+				wide := text.StringWidth(shown)
+				assert.True(t, wide <= int(columns) || !strings.Contains(strings.TrimSpace(shown), " "), "%s: %d columns in %q", line, wide, shown)
+			}
+		}
+		help := program{tool: "ldap-sync", args: []string{"--help"}, columns: 80}.onTerminal(t)
+		for shown := range strings.Lines(help) {
+			assert.LessOrEqual(t, text.StringWidth(strings.TrimRight(shown, "\r\n")), 80, shown)
+		}
+		assert.Contains(t, help, " \\\r\n    --state ldap-sync.json", "an example can be copied")
 	}
 }
 

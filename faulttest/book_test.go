@@ -11,7 +11,7 @@ import (
 	"github.com/rocketchat-go/rocketchat"
 )
 
-// outcome is what the client says of a call.
+// outcome is the result of a call as the client reports it.
 type outcome string
 
 const (
@@ -28,8 +28,8 @@ type record struct {
 	kind       string
 	op         string // the request that matters
 	write      bool
-	repeatable bool   // the method says that a lost answer is repeated
-	state      bool   // done can mean that nothing had to be done
+	repeatable bool   // the call is retried if the response is lost
+	state      bool   // success can mean that there was nothing to do
 	field      string // what the call sets, "" when that is not looked at in the end
 	value      string
 
@@ -39,7 +39,7 @@ type record struct {
 	e        *rocketchat.Error
 }
 
-// judge reads the result of a call off its error.
+// judge derives the outcome of a call from its error.
 func (r *record) judge(err error) (faults []string) {
 	r.err = err
 	if err == nil {
@@ -87,10 +87,10 @@ func (b *book) breach(format string, args ...any) {
 	b.broken = append(b.broken, fmt.Sprintf(format, args...))
 }
 
-// verdict is what the comparison with the server comes to.
+// verdict is the result of the comparison with the server.
 type verdict struct {
-	Falsehoods  int // calls of which the client says what is not so
-	Twice       int // writes that were executed twice and must not be
+	Falsehoods  int // calls with a wrong report
+	Twice       int // writes that were executed twice
 	UsersTwice  int
 	Lost        int // fields with a value that nobody wrote last
 	Overtaken   int // fields that an earlier request reached after a later one
@@ -99,8 +99,8 @@ type verdict struct {
 	DoubtedNot  int // and that did not
 }
 
-// compare holds what the client said against what the server did. state is the value
-// of a field in the end; false when the thing that had the field is gone.
+// compare compares the reports of the client with what the server did. The function state
+// returns the final value of a field, and false if its object is gone.
 func (b *book) compare(f *faultyServer, state func(field string) (string, bool)) verdict {
 	var v verdict
 	slices.SortFunc(b.records, func(x, y *record) int { return cmp.Compare(x.id, y.id) })
@@ -156,8 +156,9 @@ func (b *book) compareCall(v *verdict, f *faultyServer, r *record) {
 	}
 }
 
-// compareField checks the final value of one field, whose writes came one after the
-// other: it is that of the last write reported done, or of one of unknown outcome.
+// compareField checks the final value of a field whose writes were made one after the
+// other. It must be that of the last write that was reported done, or of one with unknown
+// outcome.
 func (b *book) compareField(v *verdict, f *faultyServer, field, value string, writes []*record) {
 	last := -1
 	for i, r := range writes {

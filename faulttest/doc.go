@@ -1,3 +1,3 @@
-// Package faulttest shows that the client stays right when the network and the server
-// do not. It holds tests alone; the README says what they do and how to run them.
+// Package faulttest checks the client against faults of networks and servers. It contains
+// only tests; the README describes them.
 package faulttest

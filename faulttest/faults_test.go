@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// fault is one way in which an attempt goes wrong.
+// fault is a way in which an attempt fails.
 type fault struct {
 	name   string
 	weight int // how often it is chosen, compared with the others
 	run    func(*exchange)
 }
 
-// faults are all that the server does to its clients over a version of HTTP. "Before" and
-// "after" say whether the call was executed.
+// faults are the faults over a version of HTTP. "Before" and "after" say whether the call
+// was executed.
 func faults(protocol int) []fault {
 	all := []fault{
 		{"connection reset before the request was read", 6, func(x *exchange) { x.reset() }},
@@ -117,8 +117,7 @@ func (x *exchange) hang() {
 	panic(http.ErrAbortHandler)
 }
 
-// late executes the call when nobody waits for the answer any more, as a server does
-// that has a queue.
+// late executes the call after the client has stopped waiting, like a server with a queue.
 func (x *exchange) late() {
 	x.read()
 	timer := time.NewTimer(x.attempt + x.attempt/4)
@@ -143,8 +142,8 @@ func (x *exchange) disown() {
 	x.page(http.StatusUnauthorized)
 }
 
-// nonsense is a success that no Rocket.Chat server sends. None of it says "success":
-// true and nothing else wrong, which no client could tell from the truth.
+// nonsense is a success that no Rocket.Chat server sends. It never consists of a plain
+// "success": true, which no client could recognise as wrong.
 func (x *exchange) nonsense() {
 	if x.part.op == "logout" { // the right answer to it is empty
 		x.page(http.StatusOK)
@@ -156,7 +155,7 @@ func (x *exchange) nonsense() {
 	))
 }
 
-// spoilt is the right answer, but for its form.
+// spoilt is the right answer in a broken form.
 func (x *exchange) spoilt() {
 	body := x.execute().Body.String()
 	switch x.rng.IntN(4) {
@@ -174,10 +173,10 @@ func (x *exchange) spoilt() {
 // gibibyte is the length of the answers that are too long.
 const gibibyte = 1 << 30
 
-// zeros is what a huge answer consists of.
+// zeros is the content of a huge answer.
 var zeros [64 << 10]byte
 
-// huge sends 1 GiB, as far as the client takes it.
+// huge sends 1 GiB, or as much as the client reads.
 func (x *exchange) huge(announced bool) {
 	if x.rng.IntN(2) == 0 {
 		x.execute()
@@ -224,13 +223,13 @@ func (x *exchange) loris() {
 	}
 }
 
-// redirect sends the client elsewhere, where its credentials have no business.
+// redirect sends the client to another host, which must not get its credentials.
 func (x *exchange) redirect() {
 	x.w.Header().Set("Location", "http://127.0.0.1:1/portal?from=proxy")
 	x.page(http.StatusFound)
 }
 
-// echo refuses the call and repeats what was secret in it, in any form and place.
+// echo refuses the call and repeats its secrets in many forms and places.
 func (x *exchange) echo() {
 	x.read()
 	text := x.repeated()
@@ -258,7 +257,7 @@ func (x *exchange) echo() {
 	x.answer(pick(x.rng, 200, 400, 403, 404, 500, 503), "application/json", string(body))
 }
 
-// repeated is a text with the secrets of the request, dressed up.
+// repeated is a text with the secrets of the request in various forms.
 func (x *exchange) repeated() string {
 	var b strings.Builder
 	for _, secret := range x.sent() {
@@ -305,8 +304,8 @@ func (x *exchange) echoHeaders() {
 	))
 }
 
-// lastWord answers well and closes the connection, which the client takes for one that
-// it can use again.
+// lastWord sends a good answer and closes the connection, which the client expects to
+// reuse.
 func (x *exchange) lastWord() {
 	rec := x.execute()
 	tcp := x.hijack()
@@ -320,7 +319,7 @@ func (x *exchange) lastWord() {
 	_ = res.Write(tcp)
 }
 
-// refuse answers 429 in one of the forms that there are.
+// refuse answers 429 in one of several forms.
 func (x *exchange) refuse() string {
 	const text = `{"success":false,"error":"Error, too many requests. Please slow down. You must wait %d seconds before trying %s. [error-too-many-requests]"}`
 	x.read()

@@ -14,14 +14,14 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// resets are all reasons that HTTP/2 has for the end of a stream.
+// resets are all error codes with which HTTP/2 ends a stream.
 var resets = []http2.ErrCode{
 	http2.ErrCodeNo, http2.ErrCodeProtocol, http2.ErrCodeInternal, http2.ErrCodeFlowControl, http2.ErrCodeSettingsTimeout,
 	http2.ErrCodeStreamClosed, http2.ErrCodeFrameSize, http2.ErrCodeRefusedStream, http2.ErrCodeCancel, http2.ErrCodeCompression,
 	http2.ErrCodeConnect, http2.ErrCodeEnhanceYourCalm, http2.ErrCodeInadequateSecurity, http2.ErrCodeHTTP11Required,
 }
 
-// ending is how a stream ends that its handler gives up.
+// ending says how to end a stream that its handler aborts.
 type ending struct {
 	code   http2.ErrCode
 	goAway bool // the server says first that it takes no requests any more, and took none
@@ -30,8 +30,8 @@ type ending struct {
 // connKey is the key of the connection in the context of a request.
 type connKey struct{}
 
-// conn is a connection of HTTP/2 on which streams end as the handlers want. The server
-// of net/http ends them all with INTERNAL_ERROR, which is replaced here.
+// conn is an HTTP/2 connection on which handlers choose how streams end. The server of
+// net/http ends them all with INTERNAL_ERROR, which is replaced here.
 type conn struct {
 	*tls.Conn
 
@@ -44,8 +44,8 @@ type conn struct {
 	written map[string]int
 }
 
-// ends sets how the stream ends that is given up next. Streams that are given up at the
-// same time may exchange their endings.
+// ends sets the ending of the stream that is aborted next. Streams that are aborted at the
+// same time may swap endings.
 func (c *conn) ends(e ending) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -67,7 +67,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// follow is what is written in place of a part of the frames.
+// follow returns what to write instead of a part of the frames.
 func (c *conn) follow(p []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -162,19 +162,19 @@ func (x *exchange) connection() *conn {
 	return c
 }
 
-// resetStream gives a stream up, with any of the codes that there are.
+// resetStream aborts a stream with one of the codes.
 func (x *exchange) resetStream() {
 	x.connection().ends(ending{code: pick(x.rng, resets...)})
 	panic(http.ErrAbortHandler)
 }
 
-// refuseLate has the server say that it took no request, which may not be true.
+// refuseLate makes the server say, truly or not, that it did not process the request.
 func (x *exchange) refuseLate() {
 	x.connection().ends(ending{code: http2.ErrCodeRefusedStream, goAway: true})
 	panic(http.ErrAbortHandler)
 }
 
-// resetMiddle gives a stream up in the middle of its answer.
+// resetMiddle aborts a stream in the middle of its answer.
 func (x *exchange) resetMiddle() {
 	rec := x.execute()
 	x.start(rec)

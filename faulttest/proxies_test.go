@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// proxies are the ways to the server that are not straight. A change of weather
-// replaces a proxy: that breaks its connections, refuses new ones for a moment, and
-// leaves no moment in which toxiproxy has to change the toxics of a live connection.
+// proxies are the indirect routes to the server. Changing the weather replaces a proxy,
+// which breaks its connections and refuses new ones for a moment. So toxiproxy never has to
+// change the toxics of a live connection.
 type proxies struct {
 	server   *toxiproxy.ApiServer
 	upstream string
@@ -39,8 +39,8 @@ func startProxies(t *testing.T, n int, upstream string) *proxies {
 	return p
 }
 
-// toxics are the weathers; "" is a fine day. The toxics that would stop everything have
-// a toxicity: the share of connections that they meet.
+// toxics are the kinds of weather; "" is fine weather. The toxics that would stop
+// everything have a toxicity: the share of connections that they meet.
 var toxics = []string{
 	``, ``,
 	`{"type":"latency","attributes":{"latency":15,"jitter":10}}`,
@@ -58,7 +58,7 @@ var toxics = []string{
 	`{"type":"slow_close","attributes":{"delay":30}}`,
 }
 
-// change gives proxy i another weather.
+// change changes the weather of proxy i.
 func (p *proxies) change(i int, rng *rand.Rand) error {
 	toxic := toxics[rng.IntN(len(toxics))]
 	if strings.Contains(toxic, "%d") {
@@ -85,7 +85,7 @@ func (p *proxies) replace(i int, toxic string) error {
 	return fresh.Start()
 }
 
-// clear makes a fine day of it.
+// clear sets fine weather.
 func (p *proxies) clear() error {
 	for i := range p.all {
 		if err := p.replace(i, ""); err != nil {

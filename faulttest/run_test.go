@@ -48,7 +48,7 @@ type run struct {
 	protocol    int // the version of HTTP
 	seed        uint64
 	calls       int
-	shared      int // names that all workers make sure of
+	shared      int // names for which all workers call Ensure
 	kinds       []kind
 	kindWeights int
 	chat        *rocketchattest.Server
@@ -67,7 +67,7 @@ type run struct {
 	drops         atomic.Int64
 }
 
-// account is one that calls are made for.
+// account is an account that calls are made for.
 type account struct {
 	name, id   string
 	password   rocketchat.Secret
@@ -285,7 +285,7 @@ func (r *run) turn(ctx context.Context, id int) {
 	}
 }
 
-// dropSessions makes all log-in tokens of an account worthless.
+// dropSessions revokes all log-in tokens of an account.
 func (r *run) dropSessions(ctx context.Context, a account) {
 	id, token := r.chat.Login(a.name)
 	r.secrets.add(token)
@@ -299,7 +299,7 @@ func (r *run) dropSessions(ctx context.Context, a account) {
 	r.drops.Add(1)
 }
 
-// valid tells whether the server takes a token of the account.
+// valid reports whether a token of the account is valid.
 func (w *worker) valid(ctx context.Context, token string) bool {
 	req, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, w.chat.URL()+"/api/v1/me", nil)
 	if err != nil {
@@ -315,8 +315,8 @@ func (w *worker) valid(ctx context.Context, token string) bool {
 	return res.StatusCode == http.StatusOK
 }
 
-// settle ends the faults, asks once more for all accounts that everybody asked for, and
-// takes everything down.
+// settle ends the faults, calls Ensure again for all shared accounts, and shuts everything
+// down.
 func (r *run) settle(t *testing.T) {
 	t.Helper()
 	r.server.calmDown()
@@ -386,7 +386,7 @@ func (r *run) states(t *testing.T) func(field string) (string, bool) {
 	}
 }
 
-// erasedNicknames are the accounts that lost what no call named.
+// erasedNicknames returns the accounts that lost a nickname that no call cleared.
 func (r *run) erasedNicknames() (erased []string) {
 	for _, u := range r.chat.Users() {
 		ours := strings.HasPrefix(u.Username, "w") || strings.HasPrefix(u.Username, "shared-") || strings.HasPrefix(u.Username, "raced-")
@@ -397,8 +397,7 @@ func (r *run) erasedNicknames() (erased []string) {
 	return erased
 }
 
-// meetsEnough fails a full run that did not meet every fault and every outcome: it
-// would show nothing.
+// meetsEnough fails a full run that did not meet every fault and every outcome.
 func (r *run) meetsEnough(t *testing.T) {
 	t.Helper()
 	if r.calls < 5000 {
@@ -423,8 +422,8 @@ func (r *run) meetsEnough(t *testing.T) {
 	assert.NotZero(t, r.endedSessions.Load(), "sessions that were closed")
 }
 
-// leftBehind looks for goroutines that are left. Those of toxiproxy are counted apart:
-// a link of it whose client has gone while data was on the way never ends.
+// leftBehind looks for remaining goroutines. Those of toxiproxy are counted separately,
+// because its links never end if the client leaves while data is on the way.
 func leftBehind(before goleak.Option) (toxiproxy int, left error) {
 	left = goleak.Find(before,
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"),
@@ -448,10 +447,10 @@ type memoryWatch struct {
 	peak  chan uint64
 }
 
-// watchMemory begins to watch. The bound is what the process has now, three times the
-// largest answer for every goroutine (the answer, and the larger buffer that it moves to
-// when it grows), and 64 MiB for the test's own records. The garbage collector is told
-// to stay below it, so that what is above is in use.
+// watchMemory begins to watch. The bound is the present size of the process, three times
+// the largest answer for every goroutine (the answer, and the larger buffer to which it
+// grows), and 64 MiB for the records of the test. The garbage collector keeps the heap
+// below the bound, so that memory above it is in use.
 func watchMemory(goroutines int) *memoryWatch {
 	runtime.GC()
 	now := heap()

@@ -22,7 +22,7 @@ func newSecrets() *secrets { return &secrets{long: map[string]bool{}, codes: map
 
 var sixDigits = regexp.MustCompile(`\b[0-9]{6}\b`)
 
-// add notes secrets, each also as the digest that is sent in its place.
+// add records secrets, and the digests that are sent in their place.
 func (s *secrets) add(texts ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,8 +41,8 @@ func (s *secrets) add(texts ...string) {
 // prefix is how much of a secret is looked for first.
 const prefix = 8
 
-// seen returns the lines of a text that hold secrets. One that stands there in part is not
-// found, so it looks for the first 16 characters of a longer one.
+// seen returns the lines of a text that contain secrets. Of longer secrets it looks for the
+// first 16 characters.
 func (s *secrets) seen(text []byte) (lines []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,7 +80,7 @@ func (s *secrets) number() int {
 	return len(s.long) + len(s.codes)
 }
 
-// transcript is everything that the client wrote or said.
+// transcript is everything that the client logged or returned.
 type transcript struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

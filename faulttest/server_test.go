@@ -22,7 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// agent is what the User-Agent of a call begins with; the number of the call follows.
+// agent is the beginning of the User-Agent of a call, before the number of the call.
 const agent = "faulttest-"
 
 // faultyServer is a real HTTP server in front of an embedded Rocket.Chat server. It
@@ -90,7 +90,7 @@ func startServer(t *testing.T, api http.Handler, protocol int, seed uint64, atte
 	return f
 }
 
-// close ends the server when no request is under way any more.
+// close stops the server after the last request has ended.
 func (f *faultyServer) close() {
 	f.served.Wait()
 	f.stop()
@@ -140,11 +140,11 @@ func (f *faultyServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // faultPercent is how many of 100 attempts get a fault, besides those of the proxies.
 const faultPercent = 20
 
-// storm tells the calls that a storm of 429s meets: 40 of each 500.
+// storm reports whether a storm of 429s meets the call: 40 of each 500.
 func storm(call int) bool { return call%500 >= 460 }
 
-// planned is the source of chance for one thing: the same for the same seed, whatever
-// else happens at the same time.
+// planned is a source of random numbers for one purpose. It depends only on the seed, not
+// on what happens at the same time.
 func planned(seed uint64, what string, numbers ...int) *rand.Rand {
 	h := seed
 	for _, b := range []byte(what) {
@@ -194,7 +194,7 @@ func (x *exchange) answer(status int, kind, body string) {
 	_, _ = io.WriteString(x.w, body)
 }
 
-// read takes in the request; one that was cut on the way is not executed.
+// read reads the request. An incomplete request is not executed.
 func (x *exchange) read() {
 	if x.got {
 		return
@@ -221,7 +221,7 @@ func (x *exchange) sent() []string {
 
 var tokenText = regexp.MustCompile(`"(?:authToken|token)":"([^"]+)"`)
 
-// execute has the embedded server do the call and notes that it did.
+// execute lets the embedded server execute the call, and records it.
 func (x *exchange) execute() *httptest.ResponseRecorder {
 	x.read()
 	in := x.r.Clone(context.Background())

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// report is what the run came to, besides the records.
+// report is the result of the run, besides the records.
 type report struct {
 	took          time.Duration
 	verdict       verdict

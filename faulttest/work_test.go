@@ -15,7 +15,7 @@ import (
 	"github.com/rocketchat-go/rocketchat"
 )
 
-// person is an account that one worker alone changes.
+// person is an account that only one worker changes.
 type person struct{ id, username string }
 
 // worker makes calls one after the other.
@@ -29,7 +29,7 @@ type worker struct {
 	statuses []rocketchat.CustomStatus
 }
 
-// job is one call under way.
+// job is a call in progress.
 type job struct {
 	*record
 	w      *worker
@@ -78,8 +78,8 @@ func kinds() []kind {
 
 type recordKey struct{}
 
-// stuckAfter is how long no call takes: the retries and pauses that there can be take
-// far less, so one that takes longer waits for something that does not come.
+// stuckAfter is longer than any call may take. All retries and pauses take much less, so a
+// longer call is stuck.
 const stuckAfter = 30 * time.Second
 
 var errStuck = errors.New("the call took too long")
@@ -121,7 +121,7 @@ func (w *worker) work(ctx context.Context, id int) {
 	}
 }
 
-// longestText is how long no text of an error is, in bytes.
+// longestText bounds the text of an error, in bytes.
 const longestText = 4 << 10
 
 // oneLine reports whether a text is fit for a log.
@@ -158,12 +158,12 @@ func (j *job) secret() rocketchat.Secret {
 // someone is one of the worker's people.
 func (j *job) someone() person { return j.w.people[j.rng.IntN(len(j.w.people))] }
 
-// show puts a result where it would show its secrets.
+// show prints a result, which would show its secrets.
 func (j *job) show(result any) {
 	_, _ = fmt.Fprintf(j.w.transcript, "%v\n%+v\n", result, result)
 }
 
-// expect notes a result that is not what was asked for.
+// expect records an unexpected result.
 func (j *job) expect(ok bool, what string, got any) {
 	if !ok {
 		j.w.book.breach("call %d, %s: %s: %v", j.id, j.kind, what, got)
@@ -242,7 +242,7 @@ func (j *job) newUser(username string) rocketchat.UserCreateOptions {
 	}
 }
 
-// createdAs tells how an account came to be.
+// createdAs returns how an account was created.
 func (j *job) createdAs(user *rocketchat.CreatedUser) {
 	switch {
 	case user.Adopted:

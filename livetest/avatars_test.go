@@ -33,8 +33,8 @@ func picture(t *testing.T) []byte {
 	return b.Bytes()
 }
 
-// pictured waits until a user has a picture or has none: servers store it a moment after
-// they have answered.
+// pictured waits until a user has a picture or none, because servers store pictures shortly
+// after they have answered.
 func (l *live) pictured(t *testing.T, userID string, want bool) {
 	t.Helper()
 	got := !want

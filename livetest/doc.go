@@ -1,4 +1,4 @@
-// Package livetest calls every method of the client against a running Rocket.Chat
-// server and reads the effect back without the client. It holds tests alone; the README
-// says how to run them.
+// Package livetest calls every method of the client on a running Rocket.Chat server, and
+// reads the effect back without the client. It contains only tests; the README says how to
+// run them.
 package livetest

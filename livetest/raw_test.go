@@ -44,7 +44,7 @@ func (f fields) text(path string) string {
 	return s
 }
 
-// column is what the objects of a list have at a path, in their order.
+// column returns the values at a path in the objects of a list, in order.
 func (f fields) column(list, path string) []string {
 	items, _ := f.at(list).([]any)
 	out := make([]string, 0, len(items))
@@ -55,13 +55,13 @@ func (f fields) column(list, path string) []string {
 	return out
 }
 
-// raw speaks to the server with net/http alone, so that the library does not judge itself.
+// raw calls the server with net/http alone, so that the library is not tested by itself.
 type raw struct {
 	base, userID, token string
 	password            string // the second factor of the account, if it is asked for
 }
 
-// get reads something that must be there. The parameters are names and values in turn.
+// get reads something that must exist. The parameters are alternating names and values.
 func (r raw) get(t *testing.T, path string, query ...string) fields {
 	t.Helper()
 	status, answer := r.ask(t, path, query...)
@@ -69,7 +69,7 @@ func (r raw) get(t *testing.T, path string, query ...string) fields {
 	return answer
 }
 
-// ask reads something that may not be there.
+// ask reads something that may not exist.
 func (r raw) ask(t *testing.T, path string, query ...string) (int, fields) {
 	t.Helper()
 	values := url.Values{}
@@ -109,7 +109,7 @@ func (r raw) call(t *testing.T, method, path string, body fields) (int, fields) 
 func (r raw) send(t *testing.T, method, path string, content []byte) (*http.Response, []byte) {
 	t.Helper()
 	for {
-		// Clean-up calls too, when the context of the test has ended.
+		// Clean-up also makes calls, after the context of the test has ended.
 		req, err := http.NewRequest(method, r.base+path, bytes.NewReader(content))
 		require.NoError(t, err)
 		req.Header.Set("Content-Type", "application/json")

@@ -189,7 +189,7 @@ func (l *live) set(t *testing.T, name string, value any) {
 	})
 }
 
-// state is what a run must leave as it found it.
+// state is the state of the server that a run must restore.
 func (l *live) state(t *testing.T) map[string]any {
 	t.Helper()
 	sorted := func(f fields, list, path string) []string { return slices.Sorted(slices.Values(f.column(list, path))) }
@@ -225,7 +225,7 @@ func activeUsers(list fields) int {
 	return n
 }
 
-// person is an account that a check made for itself.
+// person is an account that a check has created for itself.
 type person struct {
 	raw
 
@@ -234,7 +234,7 @@ type person struct {
 
 const password = "Livetest-1-Passw0rd!"
 
-// name is a name that nobody has.
+// name returns an unused name.
 func (l *live) name() string {
 	l.made++
 	return fmt.Sprintf("livetest-%s-%d", l.run, l.made)
@@ -269,7 +269,7 @@ func (l *live) drop(t *testing.T, userID string) {
 	}
 }
 
-// info is what the administrator sees of a user.
+// info returns a user as the administrator sees them.
 func (l *live) info(t *testing.T, userID string) fields {
 	t.Helper()
 	user, _ := l.admin.get(t, "users.info", "userId", userID)["user"].(map[string]any)

@@ -19,7 +19,7 @@ func tokenChecks() []check {
 	}
 }
 
-// with is the account with another token.
+// with returns the account with another token.
 func (p *person) with(token string) raw { return raw{base: p.base, userID: p.userID, token: token} }
 
 // token makes a personal access token.

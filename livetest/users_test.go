@@ -27,7 +27,7 @@ func accountChecks() []check {
 	}
 }
 
-// options describe a new account with a name that nobody has.
+// options describe a new account with an unused name.
 func (l *live) options() rocketchat.UserCreateOptions {
 	name := l.name()
 	return rocketchat.UserCreateOptions{
@@ -155,7 +155,7 @@ func usersActivity(t *testing.T, l *live) {
 }
 
 func usersDeactivateIdle(t *testing.T, l *live) {
-	// A role that nobody else has keeps the call from other people.
+	// A role without other holders keeps the call from affecting other people.
 	role := l.unusedRole(t)
 	p, other := l.person(t), l.person(t)
 	l.admin.post(t, "users.update", fields{"userId": p.userID, "data": fields{"roles": []string{role}}})
@@ -170,7 +170,7 @@ func usersDeactivateIdle(t *testing.T, l *live) {
 	assert.Equal(t, true, l.info(t, other.userID)["active"])
 }
 
-// unusedRole is a built-in role that nobody has.
+// unusedRole is a built-in role without holders.
 func (l *live) unusedRole(t *testing.T) string {
 	t.Helper()
 	for _, id := range []string{"anonymous", "livechat-monitor", "auditor", "guest"} {

@@ -8,11 +8,11 @@
 //	client, err := rocketchat.New(url, rocketchat.WithLogin("ann", password.Reveal()),
 //		rocketchat.WithTwoFactor(prompt.SecondFactor(password)))
 //
-// Questions are asked one at a time, on the terminal of the process, so standard input
-// and output can be redirected. The terminal is restored however a question ends: with an
-// answer, with Ctrl-C, or with its context.
+// Questions are asked one at a time, on the terminal of the process, so standard input and
+// output can be redirected. The terminal is restored after the answer, after Ctrl-C, and
+// when the context ends.
 //
-// It is a module of its own, so that the client needs no library for terminals.
+// It has a module of its own, so that the client does not depend on a terminal library.
 package prompt
 
 import (
@@ -31,8 +31,8 @@ import (
 
 // Errors of questions that were not answered.
 var (
-	// ErrNoTerminal: neither standard input nor standard error is a terminal, so there is
-	// nobody to ask.
+	// ErrNoTerminal: neither standard input nor standard error is a terminal, so nobody can
+	// be asked.
 	ErrNoTerminal = errors.New("prompt: there is no terminal to ask on")
 	// ErrNothingTyped: the answer was empty, or Ctrl-D was typed.
 	ErrNothingTyped = errors.New("prompt: nothing was typed")
@@ -40,15 +40,15 @@ var (
 	ErrInterrupted = fmt.Errorf("prompt: interrupted: %w", context.Canceled)
 )
 
-// SecondFactor answers challenges: with the password where the server asks for it, and
-// otherwise by asking for the code on the terminal. If password is the zero Secret, it
-// asks for the password too, once, and remembers it, even if the server refuses it.
+// SecondFactor answers challenges with the password if the server asks for it, and
+// otherwise asks for the code on the terminal. If password is the zero Secret, it also asks
+// for the password, once, and remembers it, even if the server refuses it.
 //
-// Nobody is asked before the server has asked; see [rocketchat.TwoFactorChallenge.Ahead].
-// Without a terminal, and after an empty answer,
-// the call fails with [rocketchat.ErrSecondFactorRequired].
+// It does not ask before the server has asked; see [rocketchat.TwoFactorChallenge.Ahead].
+// Without a terminal, and after an empty answer, the call fails with
+// [rocketchat.ErrSecondFactorRequired].
 func SecondFactor(password rocketchat.Secret) rocketchat.TwoFactorFunc {
-	known := make(chan rocketchat.Secret, 1) // whoever holds it may ask
+	known := make(chan rocketchat.Secret, 1) // held while a question is asked
 	known <- password
 	return func(ctx context.Context, ch rocketchat.TwoFactorChallenge) (rocketchat.Secret, error) {
 		var password rocketchat.Secret
@@ -89,12 +89,12 @@ func question(ch rocketchat.TwoFactorChallenge) string {
 	return fmt.Sprintf("%s needs %s: ", ch.Op, what)
 }
 
-// Password asks for a password: it writes the question to the terminal and reads a line,
-// without showing it. It ends early with the context.
+// Password asks for a password: it writes the question to the terminal and reads a line
+// without showing it. It returns early if the context ends.
 //
-// Ctrl-C ends the question with [ErrInterrupted], after the terminal was restored, and
-// interrupts the process as it does elsewhere: the process gets SIGINT where there are
-// signals. A program that wants to live on catches it with [signal.NotifyContext].
+// After Ctrl-C the terminal is restored, and Password returns [ErrInterrupted]. The process
+// is interrupted as well: on systems with signals it gets SIGINT, which a program can catch
+// with [signal.NotifyContext].
 func Password(ctx context.Context, question string) (rocketchat.Secret, error) {
 	select {
 	case turn <- struct{}{}:
@@ -102,7 +102,7 @@ func Password(ctx context.Context, question string) (rocketchat.Secret, error) {
 	case <-ctx.Done():
 		return rocketchat.Secret{}, ctx.Err()
 	}
-	if ctx.Err() != nil { // both were ready
+	if ctx.Err() != nil { // both channels were ready
 		return rocketchat.Secret{}, ctx.Err()
 	}
 	screen, err := open()
@@ -113,13 +113,13 @@ func Password(ctx context.Context, question string) (rocketchat.Secret, error) {
 	return screen.ask(ctx, question)
 }
 
-// turn is held by the question that is on the terminal, of which a process has one.
+// turn is held by the question on the terminal. A process has one terminal.
 var turn = make(chan struct{}, 1)
 
-// terminal is where questions are asked.
+// terminal is the terminal for questions.
 type terminal struct {
 	in, out *os.File
-	own     bool // close in and out in the end
+	own     bool // close in and out at the end
 }
 
 // open opens the terminal of the process.
@@ -136,7 +136,7 @@ func open() (*terminal, error) {
 		}
 		_ = in.Close()
 	}
-	if typed && shown { // on a terminal that does not control the process
+	if typed && shown { // the process has no controlling terminal
 		return &terminal{in: os.Stdin, out: os.Stderr}, nil
 	}
 	return nil, ErrNoTerminal
@@ -163,7 +163,7 @@ func withFD(f *os.File, use func(fd int)) error {
 	return conn.Control(func(fd uintptr) { use(int(fd)) })
 }
 
-// settling is how long an interrupt may take to reach the context.
+// settling is how long an interrupt may take to end the context.
 const settling = time.Second
 
 // ask asks one question.
@@ -177,7 +177,7 @@ func (t *terminal) ask(ctx context.Context, question string) (rocketchat.Secret,
 	switch {
 	case errors.Is(err, ErrInterrupted):
 		_ = withFD(t.in, interrupt)
-		settled, cancel := context.WithTimeout(ctx, settling) // so that no other question is asked meanwhile
+		settled, cancel := context.WithTimeout(ctx, settling) // no other question is asked meanwhile
 		defer cancel()
 		<-settled.Done()
 		return rocketchat.Secret{}, err
@@ -187,7 +187,7 @@ func (t *terminal) ask(ctx context.Context, question string) (rocketchat.Secret,
 	return rocketchat.NewSecret(answer), err
 }
 
-// raw has the terminal hand over every key, until restore.
+// raw makes the terminal deliver every key until restore is called.
 func (t *terminal) raw() (restore func(), err error) {
 	var before *term.State
 	if failed := withFD(t.in, func(fd int) { before, err = term.MakeRaw(fd) }); failed != nil {
@@ -201,8 +201,8 @@ type typed struct {
 	err  error
 }
 
-// read reads a line. When the context ends first, a read that knows no deadline is left
-// behind, and takes the next line that is typed.
+// read reads a line. If the context ends first, a read without deadlines is left behind,
+// and takes the next line that is typed.
 func (t *terminal) read(ctx context.Context, question string) (string, error) {
 	done := make(chan typed, 1)
 	go func() {

@@ -1,6 +1,6 @@
 package rocketchattest
 
-// WithLicense gives the server a licence, which custom roles need: roles.create and roles.update.
+// WithLicense gives the server a licence, which roles.create and roles.update need.
 func WithLicense() Option { return func(c *config) { c.licensed = true } }
 
 func customRoleBody(more ...field) *schema {

@@ -14,26 +14,27 @@ type Call struct {
 	Op string
 	// Method and Path are those of the request.
 	Method, Path string
-	// Status is the status of the answer; zero when a fault broke the connection without one.
+	// Status is the status of the answer; 0 if a fault broke the connection.
 	Status int
-	// UserID is the caller named in the request, whether or not the token was right.
+	// UserID is the caller in the request, whether or not the token was valid.
 	UserID string
-	// At is the moment the request arrived, by the server's clock.
+	// At is when the request arrived, by the server's clock.
 	At time.Time
 }
 
 // callsKept is how many calls the log holds, so that a server that runs for long does not grow.
 const callsKept = 10_000
 
-// Calls are the last 10,000 requests this server has answered, in the order of the answers.
+// Calls returns the last 10,000 requests that the server has answered, in the order of the
+// answers.
 func (s *Server) Calls() []Call {
 	s.log.Lock()
 	defer s.log.Unlock()
 	return slices.Concat(s.log.calls[s.log.oldest:], s.log.calls[:s.log.oldest])
 }
 
-// Count is how often an operation was answered, whatever the answer; that of no operation counts unknown routes. It panics when there
-// is no such operation, see [Ops].
+// Count returns how often an operation was answered, with any status. The operation ""
+// counts unknown routes. It panics if there is no such operation; see [Ops].
 func (s *Server) Count(op string) int {
 	if op != "" && !slices.Contains(Ops(), op) {
 		must(fmt.Errorf("operation %q: there is none of that name", op))
@@ -43,9 +44,11 @@ func (s *Server) Count(op string) int {
 	return s.log.counts[op]
 }
 
-// AnswerNext makes h answer the next call of an operation instead of the server; several wait in line. The call has no effect and
-// does not count against a limit, and h sets all headers but Date; when h panics with [http.ErrAbortHandler] the connection breaks.
-// No operation stands for unknown routes. AnswerNext panics when the version that is played has no such operation.
+// AnswerNext makes h answer the next call of an operation instead of the server. Several
+// handlers are used in order. The call has no effect and does not count against a limit.
+// All headers except Date are set by h. If h panics with [http.ErrAbortHandler], the
+// connection breaks. The operation "" stands for unknown routes. AnswerNext panics if the
+// server's version has no such operation.
 func (s *Server) AnswerNext(op string, h http.HandlerFunc) {
 	if op != "" && !s.serves(op) {
 		must(fmt.Errorf("operation %q: %s has none of that name", op, s.version))
@@ -67,7 +70,7 @@ func (s *Server) serves(op string) bool {
 	return false
 }
 
-// Ops are the names of all operations the package serves, in any version.
+// Ops returns the names of all operations that the package serves in any version.
 func Ops() []string {
 	all := routes()
 	ops := make([]string, 0, len(all))

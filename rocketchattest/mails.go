@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// MailKind says what a mail is about.
+// MailKind is the kind of a mail.
 type MailKind string
 
-// The mails a server sends.
+// The kinds of mails.
 const (
 	MailVerification   MailKind = "verification"
 	MailPasswordReset  MailKind = "password-reset"
@@ -30,11 +30,12 @@ type Mail struct {
 	Code string
 	// Token is the token of the link in the mail.
 	Token string
-	// Text is the mail as the user reads it: a code for the second factor with a dash in its middle, a token as the end of a link.
+	// Text is the text of the mail. A code for the second factor has a dash in its middle,
+	// and a token is the end of a link.
 	Text string
 }
 
-// Mails are all mails a real server would have sent, in order.
+// Mails returns all mails that a real server would have sent, in order.
 func (s *Server) Mails() []Mail {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -50,7 +50,8 @@ func (s *Server) OAuthApp(name, redirectURI string) (clientID, clientSecret stri
 	return a.clientID, a.secret
 }
 
-// OAuthToken issues an OAuth access token without a call, by username or id. It is empty when there is no such user or app.
+// OAuthToken issues an OAuth access token without a call, by username or id. It is empty if
+// there is no such user or app.
 func (s *Server) OAuthToken(clientID, username string) (accessToken string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

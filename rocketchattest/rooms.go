@@ -20,7 +20,7 @@ type Room struct {
 	Owners, Members []string
 }
 
-// Rooms returns all rooms by name.
+// Rooms returns all rooms, sorted by name.
 func (s *Server) Rooms() []Room {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,8 +92,8 @@ func (s *Server) Join(roomID string, usernames ...string) {
 	}
 }
 
-// SetOwners makes exactly these users owners of a room, and of the team if it is a team's main room. Those who are not members join.
-// Unknown names are ignored.
+// SetOwners makes exactly these users owners of a room, and of the team if it is a team's
+// main room. They also become members. Unknown names are ignored.
 func (s *Server) SetOwners(roomID string, usernames ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,7 +112,7 @@ func (s *Server) SetOwners(roomID string, usernames ...string) {
 	}
 }
 
-// SetDefault says whether new users join a room.
+// SetDefault sets whether new users join a room.
 func (s *Server) SetDefault(roomID string, isDefault bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// AdminPassword is the password of the administrator "admin" unless [WithAdminPassword] says otherwise.
+// AdminPassword is the default password of the administrator "admin"; see
+// [WithAdminPassword].
 const AdminPassword = "Adm1n-Passw0rd!"
 
 // Server is an in-memory Rocket.Chat server. It is an [http.RoundTripper] and an [http.Handler], and safe for concurrent use.
@@ -58,8 +59,9 @@ func WithAdminPassword(password string) Option {
 	return func(c *config) { c.password = password }
 }
 
-// WithLimit sets how many calls of a route pass from one address in a window; the default is a real server's, 10 in 60 seconds.
-// Zero calls switch the limiter off, and with it its headers and the limits that some routes have of their own.
+// WithLimit sets how many calls of a route are accepted from one address in a window. The
+// default is that of real servers, 10 in 60 seconds. With 0 calls the limiter is off, with
+// its headers and the limits of single routes.
 func WithLimit(calls int, window time.Duration) Option {
 	return func(c *config) {
 		c.calls, c.window = calls, window
@@ -68,28 +70,31 @@ func WithLimit(calls int, window time.Duration) Option {
 	}
 }
 
-// WithHiddenLimit switches on the limiter that servers before 8.0 have inside some actions: five status texts and one change of the
-// e-mail address per user and minute, whoever asks. There it is always on; here it is not unless a test is about it. Its refusals
-// differ from those of the routes, see the texts. Later servers do not have it, and this option changes nothing on them.
+// WithHiddenLimit turns on the limiter that servers before 8.0 have inside some actions:
+// five status texts and one change of the e-mail address per user and minute, whoever makes
+// the change. On real servers it is always on. Its refusals have other texts than those of
+// the routes. The option has no effect on later versions, which do not have this limiter.
 func WithHiddenLimit() Option {
 	return func(c *config) { c.hidden = true }
 }
 
-// WithSecondFactor makes the server ask for a second factor where a real one does: an authenticator app or a code by e-mail for
-// users that have one, else the password. A code that was given once is not remembered for later calls, unless the setting
-// Accounts_TwoFactorAuthentication_RememberFor is set to a number of seconds; from 8.0 to 8.5 servers remember none over the API.
-// Users who are created from then on get codes by e-mail, as soon as their address is verified, unless the setting
+// WithSecondFactor makes the server ask for a second factor for the same calls as a real
+// one: an authenticator app or a code by e-mail for users who have one, and otherwise the
+// password. A code is not remembered for later calls unless the setting
+// Accounts_TwoFactorAuthentication_RememberFor is set to a number of seconds; from 8.0 to
+// 8.5 servers remember none over the API. Users who are created from then on get codes by
+// e-mail, as soon as their address is verified, unless the setting
 // Accounts_TwoFactorAuthentication_By_Email_Auto_Opt_In is off.
 func WithSecondFactor() Option { return WithSetting("Accounts_TwoFactorAuthentication_Enabled", true) }
 
-// WithVersion chooses the server version to play, "7.7.1" by default and any from 6.0 to 8.8. Routes that are newer than it do not
-// exist, and answers, checks and limits that changed between versions are those of this one.
+// WithVersion chooses the server version to play, from 6.0 to 8.8. The default is "7.7.1".
+// Newer routes do not exist, and answers, checks and limits are those of the version.
 func WithVersion(v string) Option {
 	return func(c *config) { c.version = v }
 }
 
-// WithSetting gives a server setting, by the server's own name for it, a value: a bool, a number or a text. Only settings that change
-// something here can be set.
+// WithSetting sets a server setting, by the server's own name, to a bool, a number or a
+// string. Only settings that have an effect here can be set.
 func WithSetting(name string, value any) Option {
 	return func(c *config) { c.settings[name] = value }
 }
@@ -104,31 +109,36 @@ func WithClock(now func() time.Time) Option {
 	return func(c *config) { c.clock = now }
 }
 
-// WithLatency makes every answer take that long. A call whose context ends earlier fails at that moment, without an effect.
+// WithLatency delays every answer by d. A call whose context ends earlier fails and has no
+// effect.
 func WithLatency(d time.Duration) Option {
 	return func(c *config) { c.latency = d }
 }
 
-// WithInternet gives the server a way to other servers, which it fetches pictures from that users.setAvatar gives the address of.
-// Without one it draws a picture for every address that a server would not refuse to begin with.
+// WithInternet sets the transport with which the server fetches pictures for
+// users.setAvatar. Without it, the server draws a picture for every address that a real
+// server would accept.
 func WithInternet(transport http.RoundTripper) Option {
 	return func(c *config) { c.internet = transport }
 }
 
-// WithMiddleware wraps the server, for tests that change or break answers. The first one given is the outermost.
+// WithMiddleware wraps the server, for tests that change or break answers. The first one is
+// the outermost.
 func WithMiddleware(wrap func(http.Handler) http.Handler) Option {
 	return func(c *config) { c.middleware = append(c.middleware, wrap) }
 }
 
-// New starts a server as a real one starts: with the administrator, the bot rocket.cat, the room GENERAL and the default roles.
-// It panics when an option names something that there is not, such as a version or a setting; see [Start].
+// New returns a server in the state of a fresh one, with the administrator, the bot
+// rocket.cat, the room GENERAL and the default roles. It panics if an option is invalid,
+// such as for an unknown version or setting; see [Start].
 func New(opts ...Option) *Server {
 	s, err := Start(opts...)
 	must(err)
 	return s
 }
 
-// Start is [New] for programs that leave the options to those who start them: what is wrong with an option is an error.
+// Start is like [New], but returns an error for an invalid option. It is for programs that
+// take the options from their users.
 func Start(opts ...Option) (*Server, error) {
 	c := config{
 		version: "7.7.1", password: AdminPassword, clock: time.Now,
@@ -149,8 +159,9 @@ func Start(opts ...Option) (*Server, error) {
 	return s, nil
 }
 
-// Replica is another instance of the same server: it shares users, settings and mails, but counts calls on its own, as the instances
-// of a real server behind a load balancer do. Middleware, latency and faults are not taken over.
+// Replica returns another instance of the same server, like an instance behind a load
+// balancer: it shares users, settings and mails, but counts calls separately. It does not
+// have the middleware, latency and faults of s.
 func (s *Server) Replica() *Server { return newServer(s.database) }
 
 func newServer(db *database) *Server {
@@ -172,7 +183,8 @@ func newServer(db *database) *Server {
 	return s
 }
 
-// URL is the base URL to give to a client that uses the server as its transport. The server answers for any other host as well.
+// URL returns the base URL for a client that uses the server as its transport. The server
+// answers for any host.
 func (s *Server) URL() string { return "https://rocketchat.test" }
 
 // RoundTrip answers a request in memory. A middleware or fault that panics with [http.ErrAbortHandler] breaks the connection.

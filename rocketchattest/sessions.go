@@ -10,7 +10,7 @@ type Session struct {
 	Token string
 	// Name is the name of a personal access token; it is empty for a login token.
 	Name string
-	// CreatedAt is when it was issued. Login tokens expire as many days later as the setting Accounts_LoginExpiration says.
+	// CreatedAt is when it was issued. The setting Accounts_LoginExpiration is the number of days after which login tokens expire.
 	CreatedAt time.Time
 	// ExpiresAt is zero for personal access tokens.
 	ExpiresAt       time.Time

@@ -10,7 +10,7 @@ import (
 
 // User is an account, for tests that prepare or inspect the server's state.
 type User struct {
-	// ID is filled in by [Server.AddUser] when it is empty.
+	// ID is set by [Server.AddUser] if it is empty.
 	ID string
 	// Username is the login name. Empty means an account that has not chosen one yet.
 	Username string
@@ -18,19 +18,19 @@ type User struct {
 	// Email is the address; it counts as verified unless Unverified is set.
 	Email      string
 	Unverified bool
-	// Password is the password in plain text. It is taken in and never given out.
+	// Password is the password in plain text. It is never returned.
 	Password string
-	// Roles are role ids; none means "user".
+	// Roles are role IDs; the default is "user".
 	Roles []string
 	// Inactive accounts are deactivated.
 	Inactive bool
-	// Type is "user" when it is empty; others are "bot" and "app".
+	// Type is "user" by default; others are "bot" and "app".
 	Type string
 
 	Bio, Nickname, StatusText string
-	// Status is what others see: "offline" when it is empty. A status besides offline counts as a live connection.
+	// Status is what others see, by default "offline". Any other status counts as a live connection.
 	Status string
-	// CustomFields are shown as far as the setting Accounts_CustomFields defines them.
+	// CustomFields are shown if the setting Accounts_CustomFields defines them.
 	CustomFields map[string]any
 	ImportIDs    []string
 	Extension    string
@@ -39,19 +39,19 @@ type User struct {
 
 	// TOTPSecret is the base32 secret of an authenticator app, see [TOTPCode].
 	TOTPSecret string
-	// EmailSecondFactor asks the user for codes by e-mail.
+	// EmailSecondFactor makes mailed codes the second factor of the user.
 	EmailSecondFactor bool
-	// RequirePasswordChange makes the user choose another password, for the reason given.
+	// RequirePasswordChange makes the user choose another password, for PasswordChangeReason.
 	RequirePasswordChange bool
 	PasswordChangeReason  string
 
-	// CreatedAt is now when it is zero.
+	// CreatedAt is the present time by default.
 	CreatedAt time.Time
-	// LastLogin is zero for a user that has never logged in.
+	// LastLogin is zero for users who have never logged in.
 	LastLogin time.Time
 }
 
-// Set changes a server setting while the server runs, see [WithSetting]. It panics when there is no such setting.
+// Set changes a server setting; see [WithSetting]. It panics if there is no such setting.
 func (s *Server) Set(name string, value any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,7 +67,8 @@ func (s *Server) Setting(name string) (value any, known bool) {
 	return value, known
 }
 
-// Grant makes exactly these roles hold a permission. It panics when there is no such permission.
+// Grant gives a permission to exactly these roles. It panics if there is no such
+// permission.
 func (s *Server) Grant(permission string, roles ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,15 +78,15 @@ func (s *Server) Grant(permission string, roles ...string) {
 	s.grant(permission, roles)
 }
 
-// AddRole adds a custom role on the server, with no permission until [Server.Grant] gives it some.
+// AddRole adds a custom role without permissions; see [Server.Grant].
 func (s *Server) AddRole(id, name, description string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.roles = append(s.roles, &role{ID: id, Scope: "Users", Description: description, Name: name, UpdatedAt: stamp{s.now()}})
 }
 
-// AddUser adds an account past the checks of the API: id, username and address must be free, and the roles known. It returns the
-// account as stored.
+// AddUser adds an account without most checks of the API: only the ID, username and address
+// must be free, and the roles must exist. It returns the account as stored.
 func (s *Server) AddUser(u User) (User, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,7 +166,7 @@ func (u *account) toUser() User {
 	return out
 }
 
-// User is the account with that username, ignoring case.
+// User returns the account with the username, ignoring case.
 func (s *Server) User(username string) (User, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,7 +177,7 @@ func (s *Server) User(username string) (User, bool) {
 	return u.toUser(), true
 }
 
-// Users are all accounts by username.
+// Users returns all accounts, sorted by username.
 func (s *Server) Users() []User {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,13 +188,14 @@ func (s *Server) Users() []User {
 	return all
 }
 
-// Login issues a login token without a call, by username or id. Both results are empty when there is no such user.
+// Login issues a login token without a call, for a username or ID. Both results are empty
+// if there is no such user.
 func (s *Server) Login(username string) (userID, token string) {
 	return s.issue(username, s.addLoginToken)
 }
 
-// PersonalAccessToken issues a personal access token without a call, by username or id, in place of one of that name. Both results
-// are empty when there is no such user.
+// PersonalAccessToken issues a personal access token without a call, for a username or ID.
+// It replaces a token of the same name. Both results are empty if there is no such user.
 func (s *Server) PersonalAccessToken(username, name string, bypassTwoFactor bool) (userID, accessToken string) {
 	return s.issue(username, func(u *account) *token {
 		s.dropTokens(u, func(t *token) bool { return t.personal() && t.name == name })

@@ -2,7 +2,8 @@ package rocketchattest
 
 import "strings"
 
-// TestAdmin is the id, the username and the password of the administrator that a server in test mode has in addition, see [WithTestMode].
+// TestAdmin is the ID, the username and the password of the second administrator of a
+// server in test mode; see [WithTestMode].
 const TestAdmin = "rocketchat.internal.admin.test"
 
 // WithTestMode starts the server with TEST_MODE=true in its environment, as the server project does for its own tests: there are no

@@ -39,8 +39,9 @@ const (
 
 func newTOTPSecret() string { return random("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 32) }
 
-// TOTPCode is the code an authenticator app with this base32 secret shows at a moment, after RFC 6238: SHA-1, 30 seconds, 6 digits.
-// It is empty when the secret is no base32.
+// TOTPCode returns the code that an authenticator app with this base32 secret shows at the
+// given time, by RFC 6238 with SHA-1, 30 seconds and 6 digits. It returns "" if the secret
+// is not base32.
 func TOTPCode(secret string, at time.Time) string {
 	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.ToUpper(strings.TrimRight(secret, "=")))
 	if err != nil {

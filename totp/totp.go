@@ -4,7 +4,7 @@
 //	client, err := rocketchat.New(url, rocketchat.WithLogin("bot", password),
 //		rocketchat.WithTwoFactor(totp.FromSecret(secret)))
 //
-// It is a module of its own, so that the client needs no library for codes.
+// It has a module of its own, so that the client does not depend on a library for codes.
 package totp
 
 import (
@@ -18,9 +18,9 @@ import (
 	"github.com/rocketchat-go/rocketchat"
 )
 
-// FromSecret answers with the code of the moment for the base32 secret that the server
-// gave when the second factor was set up. It refuses challenges of another method, and
-// its first use shows whether the secret is one.
+// FromSecret answers with the current code for the base32 secret that the server returned
+// when the second factor was set up. It fails for challenges of another method, and on use
+// if the secret is not base32.
 func FromSecret(secret rocketchat.Secret) rocketchat.TwoFactorFunc {
 	return func(_ context.Context, ch rocketchat.TwoFactorChallenge) (rocketchat.Secret, error) {
 		if ch.Method != rocketchat.TwoFactorTOTP {
@@ -28,7 +28,7 @@ func FromSecret(secret rocketchat.Secret) rocketchat.TwoFactorFunc {
 		}
 		code, err := totp.GenerateCode(secret.Reveal(), time.Now())
 		if err != nil {
-			return rocketchat.Secret{}, errNotASecret // the cause might quote it
+			return rocketchat.Secret{}, errNotASecret // the cause might quote the secret
 		}
 		return rocketchat.NewSecret(code), nil
 	}

@@ -1,4 +1,4 @@
-// Command avatars gives people the pictures of a folder.
+// Command avatars sets the pictures in a folder as avatars.
 package main
 
 import (
@@ -26,8 +26,8 @@ func main() { cli.Main(tool()) }
 func tool() cli.Tool {
 	return cli.Tool{
 		Name: "avatars",
-		Summary: "Gives people the pictures of a folder. The file anna.weber.png is for the user anna.weber; the case does not matter. " +
-			"Files that are no pictures and names that nobody has are reported, and the others go ahead. Hidden files and folders are passed over.",
+		Summary: "Sets the pictures in a folder as avatars. The file anna.weber.png is for the user anna.weber; case does not matter. " +
+			"Files that are not pictures or belong to no user are reported, and the others are set. Hidden files and folders are skipped.",
 		Permissions: "view-d-room, edit-other-user-avatar",
 		Examples:    []string{"", "--dry-run portraits", "--concurrency 8 portraits"},
 		Changes:     true,
@@ -39,7 +39,7 @@ func tool() cli.Tool {
 type avatars struct {
 	*cli.Session `kong:"-"`
 
-	Folder      string `arg:"" optional:"" help:"The folder."`
+	Folder      string `arg:"" optional:"" help:"The folder with the pictures."`
 	Concurrency int    `default:"4" help:"Number of uploads at a time. Default: 4."`
 }
 
@@ -68,7 +68,7 @@ func (a *avatars) Run(ctx context.Context, s *cli.Session) error {
 		err = errors.Join(err, s.WriteJSON(append(unfit, outcomes...)))
 	}
 	if len(unfit) > 0 {
-		s.Note("%d files cannot be used", len(unfit))
+		s.Note("%s cannot be used", cli.Count(len(unfit), "file", "files"))
 		err = errors.Join(err, cli.Reported(nil))
 	}
 	return err
@@ -98,13 +98,13 @@ func (a *avatars) folder() (fs.FS, error) {
 	case a.Folder != "":
 		return os.DirFS(a.Folder), nil
 	case a.Demo == nil:
-		return nil, cli.Usage("which folder?")
+		return nil, cli.Usage("name a folder")
 	}
-	a.Note("no folder was named: these are the samples that lie beside the program")
+	a.Note("no folder was named; using the samples that are built in")
 	return fs.Sub(pictures, "pictures")
 }
 
-// usernames are the names of all users, by their spelling in lower case.
+// usernames returns the names of all users, by their spelling in lower case.
 func (a *avatars) usernames(ctx context.Context) (map[string]string, error) {
 	names := make(map[string]string)
 	for user, err := range a.Client.Users.All(ctx, rocketchat.UserListOptions{}) {
@@ -116,7 +116,7 @@ func (a *avatars) usernames(ctx context.Context) (map[string]string, error) {
 	return names, nil
 }
 
-// look finds the pictures that are for somebody, and reports the other files.
+// look finds the pictures that belong to a user, and reports the other files.
 func (a *avatars) look(folder fs.FS, users map[string]string) (found []picture, unfit []cli.Outcome, err error) {
 	entries, err := fs.ReadDir(folder, ".")
 	if failure, ok := errors.AsType[*fs.PathError](err); ok {
@@ -138,9 +138,9 @@ func (a *avatars) look(folder fs.FS, users map[string]string) (found []picture, 
 		switch {
 		case wrong != "":
 		case !known:
-			wrong = "is for nobody: there is no user of that name"
+			wrong = "there is no such user"
 		case taken[name] != "":
-			wrong = "is a second picture for the user of " + taken[name]
+			wrong = "is a second picture for the same user; the first is " + taken[name]
 		}
 		if wrong != "" {
 			a.Note("%s: %s", path.Join(a.Folder, file), wrong)
@@ -155,30 +155,37 @@ func (a *avatars) look(folder fs.FS, users map[string]string) (found []picture, 
 
 const sniffed = 512 // bytes that tell what a file is
 
-// notPicture says what is wrong with a file, if anything. It looks at what the file holds,
-// since a name is quickly given.
+// notPicture says what is wrong with a file, or "". It looks at the content, because a
+// name proves nothing.
 func notPicture(folder fs.FS, name string) string {
 	info, err := fs.Stat(folder, name)
 	switch {
 	case err != nil:
-		return "cannot be read: " + err.Error()
-	case !info.Mode().IsRegular(): // a pipe could stay silent
+		return unreadable(err)
+	case !info.Mode().IsRegular(): // reading a pipe could block
 		return "is not a regular file"
 	}
 	file, err := folder.Open(name)
 	if err != nil {
-		return "cannot be read: " + err.Error()
+		return unreadable(err)
 	}
 	defer file.Close()
 	head := make([]byte, sniffed)
 	n, err := io.ReadFull(file, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return "cannot be read: " + err.Error()
+		return unreadable(err)
 	}
 	if !strings.HasPrefix(http.DetectContentType(head[:n]), "image/") {
 		return "is not a picture"
 	}
 	return ""
+}
+
+func unreadable(err error) string {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		err = path.Err
+	}
+	return "cannot be read: " + err.Error()
 }
 
 func (a *avatars) upload(ctx context.Context, folder fs.FS, p picture) (string, error) {

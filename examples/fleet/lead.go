@@ -23,7 +23,8 @@ import (
 	"github.com/rocketchat-go/rocketchat/examples/internal/cli"
 )
 
-// lead starts the processes, shows what they do, and hands on the work of those that die.
+// lead starts the processes, shows their progress, and returns the batches of those that
+// die.
 func (f *fleet) lead(ctx context.Context, rdb *redis.Client, environment []string, people []person) error {
 	l := &list{rdb, strconv.FormatInt(time.Now().UnixNano(), 36)}
 	if err := l.fill(ctx, people, f.Batch); err != nil {
@@ -43,7 +44,7 @@ func (f *fleet) lead(ctx context.Context, rdb *redis.Client, environment []strin
 	all.Wait()
 	b.close()
 	left, err := l.remaining(context.WithoutCancel(ctx))
-	f.Note("%d created, %d changed, %d as they should be, %d failed, in %s", b.sum.Created, b.sum.Changed, b.sum.As, b.sum.Failed,
+	f.Note("%d created, %d changed, %d unchanged, %d failed, in %s", b.sum.Created, b.sum.Changed, b.sum.As, b.sum.Failed,
 		time.Since(began).Round(time.Second/10))
 	switch {
 	case ctx.Err() != nil:
@@ -51,7 +52,7 @@ func (f *fleet) lead(ctx context.Context, rdb *redis.Client, environment []strin
 	case err != nil:
 		return err
 	case left > 0:
-		return fmt.Errorf("%d batches were not done, since all processes have ended", left)
+		return fmt.Errorf("%s not done, since all processes have ended", cli.Count(left, "batch was", "batches were"))
 	case b.sum.Failed > 0:
 		return cli.Reported(nil)
 	}
@@ -65,7 +66,7 @@ func (f *fleet) follow(ctx context.Context, i int, l *list, environment []string
 		return err
 	}
 	process := exec.CommandContext(ctx, self, "--worker", l.name, "--scope", f.Scope)
-	process.Cancel = func() error { return process.Process.Signal(os.Interrupt) } // it ends as this program does
+	process.Cancel = func() error { return process.Process.Signal(os.Interrupt) } // it ends like this program
 	process.WaitDelay = 10 * time.Second
 	process.Env = append(os.Environ(), environment...)
 	var complaints bytes.Buffer
@@ -88,14 +89,14 @@ func (f *fleet) follow(ctx context.Context, i int, l *list, environment []string
 	}
 	lines := strings.Split(strings.TrimSpace(complaints.String()), "\n")
 	why := cmp.Or(lines[len(lines)-1], fmt.Sprint(failure))
-	return fmt.Errorf("ended early (%s); %d batches are left to the others", strings.TrimPrefix(why, "fleet: "), given)
+	return fmt.Errorf("ended early (%s); %s left to the others", strings.TrimPrefix(why, "fleet: "), cli.Count(given, "batch is", "batches are"))
 }
 
-// board shows how far all are: a bar for each process and one for all on a terminal,
-// otherwise a line now and then.
+// board shows the progress: on a terminal a bar for each process and one for all, and
+// otherwise a line after every tenth of the work.
 type board struct {
 	fleet *fleet
-	bars  *mpb.Progress // nil: there is no terminal
+	bars  *mpb.Progress // nil without a terminal
 	each  []*mpb.Bar
 	total *mpb.Bar
 
@@ -122,7 +123,7 @@ func newBoard(f *fleet, people int) *board {
 	return b
 }
 
-// read takes in what a process writes, and reports whether it was done.
+// read reads the output of a process and reports whether it finished.
 func (b *board) read(i int, from io.Reader) (ended bool) {
 	lines := bufio.NewScanner(from)
 	for lines.Scan() {
@@ -172,7 +173,7 @@ func (b *board) close() {
 		return
 	}
 	for _, bar := range append(b.each, b.total) {
-		bar.Abort(false) // a share of the work is less than all of it
+		bar.Abort(false) // each process did only a part of the work
 	}
 	b.bars.Wait()
 }

@@ -11,14 +11,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// list is the work of a fleet in Redis. A batch is on the list of what is to do, on that
-// of the process that does it, or done.
+// list is the work of a fleet in Redis. A batch is on the list of waiting batches, on the
+// list of a process, or done.
 type list struct {
 	rdb  *redis.Client
 	name string
 }
 
-// expiry ends a list that nobody works on any more.
+// expiry removes lists that are no longer used.
 const expiry = time.Hour
 
 func (l *list) todo() string            { return "rocketchat:fleet:" + l.name + ":todo" }
@@ -43,7 +43,8 @@ func (l *list) fill(ctx context.Context, people []person, size int) error {
 	return err
 }
 
-// take moves a batch to the list of a process. There is none if all are taken.
+// take moves a batch to the list of a process and returns it. The text is "" if there is
+// none.
 func (l *list) take(ctx context.Context, who string) (text string, batch []person, err error) {
 	text, err = l.rdb.LMove(ctx, l.todo(), l.doing(who), "LEFT", "RIGHT").Result()
 	if errors.Is(err, redis.Nil) {
@@ -56,8 +57,8 @@ func (l *list) take(ctx context.Context, who string) (text string, batch []perso
 	return text, batch, json.Unmarshal([]byte(text), &batch)
 }
 
-// done takes a batch off the list of a process. Two processes may have done the same one,
-// which counts once.
+// done removes a batch from the list of a process. A batch that two processes have done
+// counts once.
 func (l *list) done(ctx context.Context, who, text string) error {
 	n, err := l.rdb.LRem(ctx, l.doing(who), 1, text).Result()
 	if err != nil || n == 0 {
@@ -66,7 +67,7 @@ func (l *list) done(ctx context.Context, who, text string) error {
 	return l.rdb.Decr(ctx, l.left()).Err()
 }
 
-// release gives back the batches of a process that has died.
+// release returns the batches of a process that has died to the list.
 func (l *list) release(ctx context.Context, who string) (n int, err error) {
 	for {
 		switch err := l.rdb.LMove(ctx, l.doing(who), l.todo(), "RIGHT", "LEFT").Err(); {
@@ -79,7 +80,7 @@ func (l *list) release(ctx context.Context, who string) (n int, err error) {
 	}
 }
 
-// remaining is how many batches are not done.
+// remaining returns the number of batches that are not done.
 func (l *list) remaining(ctx context.Context) (int, error) {
 	n, err := l.rdb.Get(ctx, l.left()).Int()
 	if errors.Is(err, redis.Nil) {

@@ -4,18 +4,17 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/rocketchat-go/rocketchat"
 	"github.com/rocketchat-go/rocketchat/examples/internal/cli"
@@ -76,10 +75,11 @@ func (f *fleet) Run(ctx context.Context, s *cli.Session) error {
 	if err != nil {
 		return cli.Usage("REDIS_URL is not an address such as redis://127.0.0.1:6379/0")
 	}
+	logging.Disable() // failures are reported below
 	rdb := redis.NewClient(options)
 	defer func() { _ = rdb.Close() }()
 	if err := rdb.Ping(ctx).Err(); err != nil {
-		return errors.New("the Redis server of REDIS_URL does not answer")
+		return fmt.Errorf("the Redis server of REDIS_URL cannot be used: %w", cli.Cause(err))
 	}
 	return f.lead(ctx, rdb, append(environment, "REDIS_URL="+address), people)
 }
@@ -113,39 +113,37 @@ func desired(people []person) []rocketchat.DesiredUser {
 func (f *fleet) people(ctx context.Context) ([]person, error) {
 	if f.File == "" {
 		if f.Demo == nil {
-			return nil, cli.Usage("which people? Give a CSV file with the columns username, email and name")
+			return nil, cli.Usage("name a CSV file with the columns username, email and name")
 		}
 		return staff(), nil
 	}
-	name, data, err := cli.ReadInput(ctx, f.File)
+	name, data, err := cli.ReadUTF8(ctx, f.File)
 	if err != nil {
 		return nil, err
 	}
-	rows := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(data), "\uFEFF")))
-	header, err := rows.Read()
-	if err != nil {
-		return nil, fmt.Errorf("%s: the first line has no columns", name)
-	}
-	columns := make(map[string]int)
-	for i, column := range header {
-		columns[strings.ToLower(strings.TrimSpace(column))] = i
-	}
-	for _, column := range []string{"username", "email", "name"} {
-		if _, ok := columns[column]; !ok {
-			return nil, fmt.Errorf("%s: there is no column %s", name, column)
+	sheet := cli.ReadCSV(name, data, func(column string) (string, bool) { return strings.ToLower(column), true }, "username", "email", "name")
+	people := make([]person, 0, len(sheet.Rows))
+	lines := make(map[string]int) // by username, without its case
+	for _, row := range sheet.Rows {
+		cell := func(column string) string { return strings.TrimSpace(row.Cells[slices.Index(sheet.Columns, column)]) }
+		p := person{cell("username"), cell("email"), cell("name")}
+		other, listed := lines[cli.Fold(p.Username)]
+		switch {
+		case p.Username == "":
+			sheet.Problems = append(sheet.Problems, fmt.Sprintf("%s:%d: the username is empty", name, row.Line))
+		case listed:
+			sheet.Problems = append(sheet.Problems, fmt.Sprintf("%s:%d: %s is already listed in line %d", name, row.Line, p.Username, other))
 		}
+		lines[cli.Fold(p.Username)] = row.Line
+		people = append(people, p)
 	}
-	var people []person
-	for {
-		row, err := rows.Read()
-		if errors.Is(err, io.EOF) {
-			return people, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		people = append(people, person{row[columns["username"]], row[columns["email"]], row[columns["name"]]})
+	if len(people) == 0 && len(sheet.Problems) == 0 {
+		sheet.Problems = []string{name + ": the file lists nobody"}
 	}
+	if len(sheet.Problems) > 0 {
+		return nil, f.Refuse(name, sheet.Problems)
+	}
+	return people, nil
 }
 
 // The account of the processes on the embedded server. It is not exempt from the limits.
@@ -154,7 +152,7 @@ const (
 	demoPassword = "steer the fleet"
 )
 
-// prepare makes that account, and people who are not up to date.
+// prepare adds that account, and people whose accounts differ.
 func prepare(server *rocketchattest.Server) {
 	server.AddRole("fleet-manager", "fleet-manager", "")
 	for _, permission := range []string{"create-user", "edit-other-user-info", "view-full-other-user-info", "view-d-room", "view-outside-room"} {
@@ -166,7 +164,7 @@ func prepare(server *rocketchattest.Server) {
 	}
 	for _, user := range users {
 		if _, err := server.AddUser(user); err != nil {
-			panic(err) // the embedded server takes them
+			panic(err) // cannot happen on the embedded server
 		}
 	}
 }
@@ -182,8 +180,8 @@ func staff() (people []person) {
 	return people
 }
 
-// surroundings are the environment of the processes and the address of Redis. Where the
-// server and Redis are in memory, other processes need a way to them.
+// surroundings returns the environment of the processes and the address of Redis. If the
+// server and Redis are in memory, it makes them reachable for other processes.
 func (f *fleet) surroundings(ctx context.Context) (environment []string, address string, stop func(), err error) {
 	var stops []func()
 	stop = func() {
@@ -192,7 +190,7 @@ func (f *fleet) surroundings(ctx context.Context) (environment []string, address
 		}
 	}
 	if address = os.Getenv("REDIS_URL"); address == "" {
-		f.Note("REDIS_URL is not set: this is a Redis server in memory")
+		f.Note("REDIS_URL is not set; using a Redis server in memory")
 		m := miniredis.NewMiniRedis()
 		if err := m.Start(); err != nil {
 			return nil, "", stop, err

@@ -3,20 +3,21 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"os"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/rocketchat-go/rocketchat"
 	"github.com/rocketchat-go/rocketchat/examples/internal/cli"
 	"github.com/rocketchat-go/rocketchat/redisgate"
 )
 
-// news is a line that a process writes for the one that started it.
+// news is a line of a process for the one that started it.
 type news struct {
 	Created  int      `json:"created,omitempty"`
 	Changed  int      `json:"changed,omitempty"`
@@ -34,12 +35,13 @@ func (f *fleet) work(ctx context.Context) error {
 	if err != nil {
 		return cli.Usage("REDIS_URL is not an address such as redis://127.0.0.1:6379/0")
 	}
+	logging.Disable() // failures are reported below
 	rdb := redis.NewClient(options)
 	defer func() { _ = rdb.Close() }()
 	shared := redisgate.New(rdb, f.Scope)
 	defer func() { _ = shared.Close(context.WithoutCancel(ctx)) }()
 	if err := shared.Warm(ctx); err != nil {
-		return errors.New("the Redis server of REDIS_URL cannot be used")
+		return fmt.Errorf("the Redis server of REDIS_URL cannot be used: %w", cli.Cause(err))
 	}
 	client, err := f.Client.With(rocketchat.WithGate(shared))
 	if err != nil {
@@ -61,7 +63,7 @@ func (f *fleet) work(ctx context.Context) error {
 		if left == 0 {
 			return w.out.Encode(news{Ended: true})
 		}
-		select { // another process may die, and leave its batch to this one
+		select { // another process may die and leave its batch
 		case <-ctx.Done():
 		case <-time.After(100 * time.Millisecond):
 		}
@@ -78,7 +80,7 @@ type worker struct {
 	out *json.Encoder
 }
 
-// batch brings the people of a batch in step, and reports whether there was one.
+// batch synchronises a batch, and reports whether there was one.
 func (w *worker) batch(ctx context.Context) (bool, error) {
 	text, people, err := w.list.take(ctx, w.who)
 	if err != nil || text == "" {
@@ -115,5 +117,5 @@ func (w *worker) batch(ctx context.Context) (bool, error) {
 func (w *worker) tell(n news) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_ = w.out.Encode(n) // whoever started this process has ended if it fails
+	_ = w.out.Encode(n) // it fails only if the starting process has ended
 }

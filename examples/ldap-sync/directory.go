@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"slices"
@@ -16,13 +18,14 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"github.com/rocketchat-go/rocketchat"
+	"github.com/rocketchat-go/rocketchat/examples/internal/cli"
 )
 
 // person is an entry of the directory.
 type person struct {
 	id, username, name, mail string
 	fields                   map[string]any
-	roles                    []string // nil if the directory does not decide over roles
+	roles                    []string // nil if the directory does not determine roles
 }
 
 // desired is the account that a person should have.
@@ -43,7 +46,7 @@ const (
 
 // readDirectory reads the people and their groups.
 func (l *ldapSync) readDirectory(ctx context.Context) ([]person, error) {
-	conn, err := l.connect()
+	conn, err := l.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +67,30 @@ func (l *ldapSync) readDirectory(ctx context.Context) ([]person, error) {
 	return all, err
 }
 
-func (l *ldapSync) connect() (*ldap.Conn, error) {
-	conn, err := ldap.DialURL(l.LDAP)
+// connect connects and logs in. It does not wait for the directory after Ctrl-C.
+func (l *ldapSync) connect(ctx context.Context) (*ldap.Conn, error) {
+	type result struct {
+		conn *ldap.Conn
+		err  error
+	}
+	connected := make(chan result, 1)
+	go func() {
+		conn, err := l.dial()
+		connected <- result{conn, err}
+	}()
+	select {
+	case r := <-connected:
+		if r.err != nil {
+			return nil, fmt.Errorf("%s: %w", l.LDAP, explain(r.err))
+		}
+		return r.conn, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (l *ldapSync) dial() (*ldap.Conn, error) {
+	conn, err := ldap.DialURL(l.LDAP, ldap.DialWithDialer(&net.Dialer{Timeout: patience}))
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +125,7 @@ func (l *ldapSync) readPeople(conn *ldap.Conn) ([]entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	var problems []error
 	people := make([]entry, len(found))
 	for i, e := range found {
 		p := entry{dn: e.DN, person: person{
@@ -108,7 +134,7 @@ func (l *ldapSync) readPeople(conn *ldap.Conn) ([]entry, error) {
 		}}
 		for _, needed := range []struct{ attribute, value string }{{l.ID, p.id}, {l.Username, p.username}} {
 			if needed.value == "" {
-				return nil, fmt.Errorf("%s has no %s", e.DN, needed.attribute)
+				problems = append(problems, fmt.Errorf("%s: has no %s", e.DN, needed.attribute))
 			}
 		}
 		for field, attribute := range l.Field {
@@ -119,10 +145,10 @@ func (l *ldapSync) readPeople(conn *ldap.Conn) ([]entry, error) {
 		}
 		people[i] = p
 	}
-	return people, nil
+	return people, errors.Join(problems...)
 }
 
-// identifier is a value as text. That of Active Directory is 16 bytes.
+// identifier returns a value as text. IDs of Active Directory are 16 bytes.
 func identifier(value []byte) string {
 	if utf8.Valid(value) {
 		return string(value)
@@ -143,8 +169,8 @@ func (l *ldapSync) readGroups(conn *ldap.Conn, people []entry) error {
 		switch {
 		case err != nil:
 			return err
-		case len(found) != 1: // a group that is gone would take the role from everybody
-			return fmt.Errorf("there are %d groups called %s below %s", len(found), group, l.GroupBase)
+		case len(found) != 1: // without the group, everybody would lose the role
+			return fmt.Errorf("%s: there are %d groups %s, not one", l.GroupBase, len(found), group)
 		}
 		dns, err := membersOf(conn, found[0])
 		if err != nil {
@@ -158,7 +184,7 @@ func (l *ldapSync) readGroups(conn *ldap.Conn, people []entry) error {
 			members = append(members, byName[name])
 		}
 		for _, member := range members {
-			if member != nil && !slices.Contains(member.roles, role) { // others are not among the people
+			if member != nil && !slices.Contains(member.roles, role) { // a member who is nil is not among the people
 				member.roles = append(member.roles, role)
 			}
 		}
@@ -166,7 +192,7 @@ func (l *ldapSync) readGroups(conn *ldap.Conn, people []entry) error {
 	return nil
 }
 
-// normal is a DN in the form in which DNs are compared.
+// normal returns a DN in a form that can be compared.
 func normal(dn string) string {
 	if parsed, err := ldap.ParseDN(dn); err == nil {
 		dn = parsed.String()
@@ -188,7 +214,7 @@ func membersOf(conn *ldap.Conn, group *ldap.Entry) ([]string, error) {
 			[]string{fmt.Sprintf("member;range=%d-*", next)}, nil)
 		answer, err := conn.Search(request)
 		if err != nil {
-			return nil, fmt.Errorf("members of %s: %w", group.DN, err)
+			return nil, fmt.Errorf("members of %s: %w", group.DN, explain(err))
 		}
 		if len(answer.Entries) != 1 {
 			return nil, fmt.Errorf("members of %s: %d entries", group.DN, len(answer.Entries))
@@ -197,8 +223,7 @@ func membersOf(conn *ldap.Conn, group *ldap.Entry) ([]string, error) {
 	}
 }
 
-// ranged returns a part of the members of a group, and where the next part begins; 0 if
-// there is none.
+// ranged returns a part of the members of a group and the start of the next part, or 0.
 func ranged(group *ldap.Entry) (part []string, next int) {
 	for _, attribute := range group.Attributes {
 		var first int
@@ -218,7 +243,21 @@ func search(conn *ldap.Conn, base, filter string, attributes []string) ([]*ldap.
 	request := ldap.NewSearchRequest(base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false, filter, attributes, nil)
 	answer, err := conn.SearchWithPaging(request, pageSize)
 	if err != nil {
-		return nil, fmt.Errorf("search below %s: %w", base, err)
+		return nil, fmt.Errorf("search below %s: %w", base, explain(err))
 	}
 	return answer.Entries, nil
+}
+
+// explain returns an error of package ldap without its result code.
+func explain(err error) error {
+	failure, ok := errors.AsType[*ldap.Error](err)
+	switch {
+	case !ok:
+		return cli.Cause(err)
+	case failure.ResultCode == ldap.ErrorNetwork:
+		return cli.Cause(failure.Err)
+	case failure.ResultCode == ldap.LDAPResultInvalidCredentials:
+		return errors.New("wrong --bind-dn or LDAP_PASSWORD")
+	}
+	return errors.New(strings.ToLower(ldap.LDAPResultCodeMap[failure.ResultCode]))
 }

@@ -212,8 +212,8 @@ func TestLargeGroups(t *testing.T) {
 	assert.Equal(t, normal("uid=Ann,ou=people,dc=example"), normal("UID=ann, ou=People, DC=example"))
 }
 
-// TestDirectoryThatLacksSomething: nothing is changed by a directory that is not complete.
-func TestDirectoryThatLacksSomething(t *testing.T) {
+// TestIncompleteDirectory: nothing is changed by a directory that is not complete.
+func TestIncompleteDirectory(t *testing.T) {
 	address := slapd(t)
 	conn := directory(t, address, 3)
 	t.Setenv("LDAP_PASSWORD", password)
@@ -222,10 +222,10 @@ func TestDirectoryThatLacksSomething(t *testing.T) {
 		change func(l *ldapSync)
 		text   string
 	}{
-		"no such group":     {func(l *ldapSync) { l.Role = map[string]string{"admin": "bosses"} }, "there are 0 groups called bosses"},
+		"no such group":     {func(l *ldapSync) { l.Role = map[string]string{"admin": "bosses"} }, "there are 0 groups bosses, not one"},
 		"no such attribute": {func(l *ldapSync) { l.Username = "sAMAccountName" }, "has no sAMAccountName"},
-		"no such base":      {func(l *ldapSync) { l.Base = "ou=nowhere," + suffix }, "No Such Object"},
-		"wrong password":    {func(*ldapSync) { t.Setenv("LDAP_PASSWORD", "wrong") }, "Invalid Credentials"},
+		"no such base":      {func(l *ldapSync) { l.Base = "ou=nowhere," + suffix }, "no such object"},
+		"wrong password":    {func(*ldapSync) { t.Setenv("LDAP_PASSWORD", "wrong") }, "wrong --bind-dn or LDAP_PASSWORD"},
 	} {
 		broken := tool
 		test.change(&broken)

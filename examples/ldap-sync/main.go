@@ -1,4 +1,4 @@
-// Command ldap-sync makes the accounts of a server agree with an LDAP directory.
+// Command ldap-sync keeps the accounts of a server in step with an LDAP directory.
 package main
 
 import (
@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/rocketchat-go/rocketchat"
@@ -18,11 +19,11 @@ func main() { cli.Main(tool()) }
 func tool() cli.Tool {
 	return cli.Tool{
 		Name: "ldap-sync",
-		Summary: `Makes the accounts of a server agree with an LDAP directory: it creates accounts for new people, follows renames, new addresses and groups, and deactivates the accounts of people who have left the directory. It prints the plan first.
+		Summary: `Keeps the accounts of a server in step with an LDAP directory: it creates accounts for new people, follows renames and changes of addresses and groups, and deactivates the accounts of people who have left the directory. It prints the plan first.
 
-The file of --state holds which account belongs to which entry. With it a person is recognised whatever they are called by then, and only accounts that came from the directory are ever deactivated. In the first run, accounts are found by their usernames.
+The file of --state records which account belongs to which entry. It allows the program to recognise people who were renamed, and to deactivate only accounts that came from the directory. In the first run, accounts are found by their usernames.
 
-With --role the directory decides over the roles of its people: they have the role user and those of their groups, and no others.`,
+With --role the directory determines the roles of its people: they have the role user and those of their groups, and no others.`,
 		Permissions: "create-user, edit-other-user-info, assign-roles, edit-other-user-active-status, view-d-room, view-full-other-user-info, view-privileged-setting",
 		Examples: []string{
 			"--ldap ldaps://ldap.example.org --base ou=people,dc=example,dc=org --state ldap-sync.json --dry-run",
@@ -40,29 +41,34 @@ type ldapSync struct {
 	*cli.Session `kong:"-"`
 
 	LDAP     string `name:"ldap" required:"" placeholder:"URL" help:"Address of the directory, such as ldaps://ldap.example.org."`
-	StartTLS bool   `name:"start-tls" help:"Begin with ldap:// and go on encrypted."`
-	BindDN   string `name:"bind-dn" placeholder:"DN" help:"Who asks the directory; the password is in LDAP_PASSWORD. By default nobody in particular."`
+	StartTLS bool   `name:"start-tls" help:"Encrypt the connection to an ldap:// address with StartTLS."`
+	BindDN   string `name:"bind-dn" placeholder:"DN" help:"Name to log in with; the password is in LDAP_PASSWORD. By default the program does not log in."`
 
-	Base     string `required:"" placeholder:"DN" help:"Where the people are."`
+	Base     string `required:"" placeholder:"DN" help:"Where the people are in the directory."`
 	Filter   string `default:"(objectClass=inetOrgPerson)" placeholder:"FILTER" help:"Which entries are people. Default: (objectClass=inetOrgPerson)."`
-	ID       string `name:"id-attribute" default:"entryUUID" placeholder:"ATTRIBUTE" help:"What never changes of an entry; objectGUID in Active Directory. Default: entryUUID."`
-	Username string `name:"username-attribute" default:"uid" placeholder:"ATTRIBUTE" help:"Default: uid."`
-	Name     string `name:"name-attribute" default:"cn" placeholder:"ATTRIBUTE" help:"Default: cn."`
-	Mail     string `name:"mail-attribute" default:"mail" placeholder:"ATTRIBUTE" help:"Default: mail."`
+	ID       string `name:"id-attribute" default:"entryUUID" placeholder:"ATTRIBUTE" help:"Attribute that never changes; objectGUID in Active Directory. Default: entryUUID."`
+	Username string `name:"username-attribute" default:"uid" placeholder:"ATTRIBUTE" help:"Attribute with the username. Default: uid."`
+	Name     string `name:"name-attribute" default:"cn" placeholder:"ATTRIBUTE" help:"Attribute with the name. Default: cn."`
+	Mail     string `name:"mail-attribute" default:"mail" placeholder:"ATTRIBUTE" help:"Attribute with the address. Default: mail."`
 
-	Field     map[string]string `placeholder:"FIELD=ATTRIBUTE" help:"A custom field that comes from an attribute. It may be given several times."`
-	Role      map[string]string `placeholder:"ROLE=GROUP" help:"A role, by its ID, that the members of a group have. It may be given several times."`
-	GroupBase string            `placeholder:"DN" help:"Where the groups are."`
+	Field     map[string]string `placeholder:"FIELD=ATTRIBUTE" help:"Fill a custom field from an attribute. May be given several times."`
+	Role      map[string]string `placeholder:"ROLE=GROUP" help:"Give a role, by its ID, to the members of a group. May be given several times."`
+	GroupBase string            `placeholder:"DN" help:"Where the groups are in the directory."`
 
-	State string  `required:"" placeholder:"FILE" help:"Where the program keeps which account belongs to which entry."`
-	Max   float64 `default:"0.1" placeholder:"SHARE" help:"Stop if more than this share of the people would be deactivated. Default: 0.1."`
+	State string  `required:"" placeholder:"FILE" help:"File that records which account belongs to which entry."`
+	Max   float64 `default:"0.1" placeholder:"SHARE" help:"Stop if more than this share of the accounts would be deactivated. Default: 0.1."`
 }
 
 // Run implements [cli.Command].
 func (l *ldapSync) Run(ctx context.Context, s *cli.Session) error {
 	l.Session = s
-	if len(l.Role) > 0 && l.GroupBase == "" {
+	switch {
+	case !strings.HasPrefix(l.LDAP, "ldap://") && !strings.HasPrefix(l.LDAP, "ldaps://"):
+		return cli.Usage("--ldap must begin with ldap:// or ldaps://, not %q", l.LDAP)
+	case len(l.Role) > 0 && l.GroupBase == "":
 		return cli.Usage("--role needs --group-base")
+	case l.Max < 0 || l.Max > 1:
+		return cli.Usage("--max must be a share between 0 and 1, not %v", l.Max)
 	}
 	known, err := readState(l.State)
 	if err != nil {
@@ -124,7 +130,8 @@ func (l *ldapSync) sync(ctx context.Context, people []person, known *state) erro
 	return errors.Join(runErr, err)
 }
 
-// openJournal opens the journal beside the state, and continues what it tells of.
+// openJournal opens the journal beside the state, and lets the sync continue a run that
+// was cut off.
 func openJournal(state string, opts *rocketchat.SyncOptions) (*os.File, error) {
 	file, err := os.OpenFile(state+".journal", os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/rocketchat-go/rocketchat/examples/internal/cli"
 )
 
-// state is what a run leaves for the next one.
+// state is kept from one run to the next.
 type state struct {
-	// Accounts are the IDs of the accounts, by those of the entries in the directory.
+	// Accounts maps the IDs of directory entries to those of accounts.
 	Accounts map[string]string    `json:"accounts"`
 	Known    rocketchat.SyncKnown `json:"known"`
 
@@ -26,11 +26,11 @@ func readState(file string) (*state, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
-	if err == nil {
-		err = json.Unmarshal(text, s)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("the state cannot be read: %w", err)
+		return nil, err
+	}
+	if json.Unmarshal(text, s) != nil {
+		return nil, fmt.Errorf("%s: is not a state file of this program", file)
 	}
 	for _, id := range s.Accounts {
 		s.owned[id] = true
@@ -38,11 +38,11 @@ func readState(file string) (*state, error) {
 	return s, nil
 }
 
-// owns reports an account that came from the directory.
+// owns reports whether an account came from the directory.
 func (s *state) owns(userID string) bool { return s.owned[userID] }
 
-// learn takes in which accounts people have. Whoever left the directory stays in it, so
-// that a person who comes back gets the account that they had.
+// learn records the accounts of the people. People who left the directory stay in the
+// state, so that they get their old account if they come back.
 func (s *state) learn(people []person, report *rocketchat.SyncReport) {
 	for i, p := range people {
 		if id := report.UserIDs[i]; id != "" {

@@ -21,9 +21,9 @@ func main() { cli.Main(tool()) }
 func tool() cli.Tool {
 	return cli.Tool{
 		Name: "offboard",
-		Summary: `Deactivates accounts: those that are named, or those that have been idle for long. It ends their sessions and revokes their personal access tokens. Roles, messages and rooms stay, and an administrator can activate them again.
+		Summary: `Deactivates accounts: those that are named, or those that have not been used for some time. It ends their sessions and revokes their personal access tokens. Roles, messages and rooms stay, and an administrator can activate the accounts again.
 
-It never touches the account that it runs as, and administrators, bots and apps only when told. Somebody who is the last owner of a room stays active, and the rooms are named, unless --relinquish agrees that they get another owner or are deleted.`,
+It never deactivates the account that it runs as. Administrators, bots and apps are skipped without --admins or --bots. The last owner of a room stays active, and the rooms are listed, unless --relinquish is given: then the rooms get another owner or are deleted.`,
 		Permissions: "view-d-room, view-full-other-user-info, edit-other-user-active-status, logout-other-user",
 		Examples:    []string{"--dry-run", "--dry-run --idle-days 180 --scope user", "elif.kaya frank.ito", "--file departed.txt --relinquish"},
 		Changes:     true,
@@ -39,18 +39,18 @@ It never touches the account that it runs as, and administrators, bots and apps 
 type offboard struct {
 	*cli.Session `kong:"-"`
 
-	Usernames  []string `arg:"" optional:"" name:"username" help:"Who is to be deactivated."`
-	File       string   `placeholder:"FILE" help:"File of usernames, one a line; - is standard input."`
-	IdleDays   int      `placeholder:"DAYS" help:"Choose who has logged in, but not for so many days."`
-	Scope      string   `placeholder:"ROLE" help:"With --idle-days: only who has this role."`
-	Relinquish bool     `help:"Go on with last owners: their rooms get another owner or are deleted."`
-	Admins     bool     `help:"Administrators, too."`
-	Bots       bool     `help:"Bots and apps, too."`
-	Max        int      `default:"50" placeholder:"PEOPLE" help:"Stop if more people than this would be affected. Default: 50."`
+	Usernames  []string `arg:"" optional:"" name:"username" help:"Accounts to deactivate."`
+	File       string   `placeholder:"FILE" help:"File of usernames, one per line; - is standard input."`
+	IdleDays   int      `placeholder:"DAYS" help:"Choose accounts whose last log-in is more than this many days ago."`
+	Scope      string   `placeholder:"ROLE" help:"With --idle-days: only accounts with this role."`
+	Relinquish bool     `help:"Also deactivate last owners of rooms. The rooms get another owner or are deleted."`
+	Admins     bool     `help:"Include administrators."`
+	Bots       bool     `help:"Include bots and apps."`
+	Max        int      `default:"50" placeholder:"PEOPLE" help:"Stop if more accounts than this would be deactivated. Default: 50."`
 
-	named []string       // in lower case, sorted
+	named []string       // without their case, in the order in which they were given
 	where map[string]int // the lines of File, by name
-	wrong int            // how many who were named are not deactivated
+	wrong int            // number of named accounts that are not deactivated
 }
 
 // Run implements [cli.Command].
@@ -85,11 +85,11 @@ func (o *offboard) deactivate(ctx context.Context, chosen []*rocketchat.User) er
 	var err error
 	switch {
 	case len(chosen) == 0:
-		o.Note("nobody is to be deactivated")
+		o.Note("there is nobody to deactivate")
 	default:
 		o.show(chosen)
 		if len(chosen) > o.Max {
-			return fmt.Errorf("%d people would be deactivated, and --max allows %d: nothing was changed", len(chosen), o.Max)
+			return fmt.Errorf("%s would be deactivated, and --max allows %d: nothing was changed", cli.Count(len(chosen), "account", "accounts"), o.Max)
 		}
 		if o.DryRun {
 			o.Note("--dry-run: nothing was changed")
@@ -109,50 +109,58 @@ func (o *offboard) deactivate(ctx context.Context, chosen []*rocketchat.User) er
 // names reads the usernames that were given.
 func (o *offboard) names(ctx context.Context) error {
 	switch {
-	case o.IdleDays < 0:
-		return cli.Usage("--idle-days must not be negative")
+	case o.IdleDays < 0 || o.Max < 0:
+		return cli.Usage("--idle-days and --max must not be negative")
+	case slices.Contains(o.Usernames, ""):
+		return cli.Usage("a username is empty")
 	case o.IdleDays > 0 && (len(o.Usernames) > 0 || o.File != ""):
 		return cli.Usage("either names or --idle-days, not both")
 	case o.Scope != "" && o.IdleDays == 0:
 		return cli.Usage("--scope goes with --idle-days")
 	case len(o.Usernames) == 0 && o.File == "" && o.IdleDays == 0 && o.Demo != nil:
-		o.Note("nobody was named: this is as if --idle-days 180 was given")
+		o.Note("nobody was named; using --idle-days 180")
 		o.IdleDays = 180
 	case len(o.Usernames) == 0 && o.File == "" && o.IdleDays == 0:
-		return cli.Usage("who? Give usernames, --file or --idle-days")
+		return cli.Usage("name the accounts: give usernames, --file or --idle-days")
 	}
 	for _, name := range o.Usernames {
-		o.named = append(o.named, folded(name))
+		o.name(name)
 	}
 	if err := o.readNames(ctx); err != nil {
 		return err
 	}
-	slices.Sort(o.named)
-	o.named = slices.Compact(o.named)
 	return nil
 }
 
-func folded(name string) string { return strings.ToLower(strings.TrimPrefix(name, "@")) }
+// name adds a username, unless it was given already.
+func (o *offboard) name(username string) (added string) {
+	added = cli.Fold(strings.TrimPrefix(username, "@"))
+	if !slices.Contains(o.named, added) {
+		o.named = append(o.named, added)
+	}
+	return added
+}
 
 func (o *offboard) readNames(ctx context.Context) error {
 	if o.File == "" {
 		return nil
 	}
-	name, data, err := cli.ReadInput(ctx, o.File)
+	name, data, err := cli.ReadUTF8(ctx, o.File)
 	if err != nil {
 		return err
 	}
 	o.where = make(map[string]int)
-	for i, line := range strings.Split(strings.TrimPrefix(string(data), "\uFEFF"), "\n") {
+	for i, line := range strings.Split(string(data), "\n") {
 		name := strings.TrimSpace(line)
 		if name == "" || strings.HasPrefix(name, "#") {
 			continue
 		}
-		o.where[folded(name)] = i + 1
-		o.named = append(o.named, folded(name))
+		if added := o.name(name); o.where[added] == 0 {
+			o.where[added] = i + 1
+		}
 	}
 	if len(o.named) == 0 {
-		return fmt.Errorf("%s: names nobody", name)
+		return fmt.Errorf("%s: the file lists nobody", name)
 	}
 	return nil
 }
@@ -169,11 +177,12 @@ func (o *offboard) place(name string) string {
 	return fmt.Sprintf("%s:%d: ", o.File, line)
 }
 
-// choose is who is to be deactivated. It notes who was named and is not.
+// choose returns the accounts to deactivate. It notes those that were named and are not
+// among them.
 func (o *offboard) choose(everybody []*rocketchat.User, me string) (chosen []*rocketchat.User) {
 	missing := slices.Clone(o.named)
 	for _, user := range everybody {
-		name := strings.ToLower(user.Username)
+		name := cli.Fold(user.Username)
 		missing = slices.DeleteFunc(missing, func(m string) bool { return m == name })
 		if !o.meant(user, name) {
 			continue
@@ -181,10 +190,10 @@ func (o *offboard) choose(everybody []*rocketchat.User, me string) (chosen []*ro
 		why := o.spared(user, me)
 		switch {
 		case !user.Active && len(o.named) > 0:
-			o.Note("%s%s: is deactivated already", o.place(name), user.Username)
+			o.Note("%s%s: is already deactivated", o.place(name), user.Username)
 		case !user.Active:
 		case why != "":
-			o.Note("%s%s: is left alone: %s", o.place(name), user.Username, why)
+			o.Note("%s%s: skipped: %s", o.place(name), user.Username, why)
 			if len(o.named) > 0 {
 				o.wrong++
 			}
@@ -194,16 +203,16 @@ func (o *offboard) choose(everybody []*rocketchat.User, me string) (chosen []*ro
 	}
 	slices.SortFunc(chosen, func(a, b *rocketchat.User) int { return cmp.Compare(a.Username, b.Username) })
 	for _, name := range missing {
-		o.Note("%s%s: there is nobody of that name", o.place(name), name)
+		o.Note("%s%s: there is no such user", o.place(name), name)
 		o.wrong++
 	}
 	if o.wrong > 0 {
-		o.Note("%d of %d who were named cannot be deactivated", o.wrong, len(o.named))
+		o.Note("%d of %d accounts that were named cannot be deactivated", o.wrong, len(o.named))
 	}
 	return chosen
 }
 
-// meant reports whether somebody was named, or has been idle.
+// meant reports whether somebody was named or has been idle.
 func (o *offboard) meant(user *rocketchat.User, name string) bool {
 	if len(o.named) > 0 {
 		return slices.Contains(o.named, name)
@@ -212,16 +221,16 @@ func (o *offboard) meant(user *rocketchat.User, name string) bool {
 	return idle && (o.Scope == "" || slices.Contains(user.Roles, o.Scope))
 }
 
-// spared says why somebody is not deactivated, if so.
+// spared says why somebody must not be deactivated, or "".
 func (o *offboard) spared(user *rocketchat.User, me string) string {
 	bot := user.Type != "" && user.Type != rocketchat.UserTypeUser || slices.Contains(user.Roles, "bot") || slices.Contains(user.Roles, "app")
 	switch {
 	case user.ID == me:
-		return "it is the account that this runs as"
+		return "it is the account that this program runs as"
 	case bot && !o.Bots:
-		return "it is a bot or an app, see --bots"
+		return "it is a bot or an app (see --bots)"
 	case slices.Contains(user.Roles, "admin") && !o.Admins:
-		return "it is an administrator, see --admins"
+		return "it is an administrator (see --admins)"
 	}
 	return ""
 }
@@ -236,7 +245,7 @@ func (o *offboard) show(chosen []*rocketchat.User) {
 		rows[i] = []string{user.Username, user.Name, strings.Join(user.Roles, " "), last}
 	}
 	out := o.Stdout
-	if o.JSON { // which is for the result alone
+	if o.JSON { // standard output is for the result alone
 		out = o.Stderr
 	}
 	o.TableTo(out, []string{"to deactivate", "name", "roles", "last log-in"}, rows, "name", "roles")
@@ -244,19 +253,19 @@ func (o *offboard) show(chosen []*rocketchat.User) {
 
 func username(u *rocketchat.User) string { return u.Username }
 
-// end deactivates an account. After that its owner cannot log in, so what LogoutUser ends
-// stays ended; it takes push tokens along, too. Ctrl-C does not come between the two.
+// end deactivates an account and then ends its sessions, so that no new one can begin in
+// between. LogoutUser also removes push tokens. Ctrl-C does not interrupt the second step.
 func (o *offboard) end(ctx context.Context, user *rocketchat.User) (string, error) {
 	err := o.Client.Users.Deactivate(ctx, rocketchat.ByID(user.ID), rocketchat.UserDeactivateOptions{ConfirmRelinquish: o.Relinquish})
 	if rooms, ok := errors.AsType[*rocketchat.LastOwnerError](err); ok {
-		return "", fmt.Errorf("is the last owner of rooms, see --relinquish; would get another owner: %s; would be deleted: %s",
+		return "", fmt.Errorf("is the last owner of rooms (see --relinquish); would get another owner: %s; would be deleted: %s",
 			list(rooms.ShouldChangeOwner), list(rooms.ShouldBeRemoved))
 	}
 	if err != nil {
 		return "", err
 	}
 	if err := o.Client.Sessions.LogoutUser(context.WithoutCancel(ctx), rocketchat.ByID(user.ID)); err != nil {
-		return "", fmt.Errorf("is deactivated, but the sessions may not have ended: %w", err)
+		return "", fmt.Errorf("was deactivated, but the sessions may not have ended: %w", err)
 	}
 	return "deactivated, sessions and tokens ended", nil
 }

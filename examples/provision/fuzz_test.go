@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Whatever a file holds, reading it ends, and says of each user where it is.
+// Reading ends for every file, and each user has a line.
 func fuzz(f *testing.F, format string) {
 	f.Helper()
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -33,7 +33,7 @@ func fuzz(f *testing.F, format string) {
 func FuzzCSV(f *testing.F) {
 	f.Add(people)
 	f.Add([]byte("username,active\nx,perhaps\n\"y\n"))
-	f.Add([]byte("\uFEFFusername;name\r\nx;y"))
+	f.Add([]byte("username;name\r\nx;y"))
 	fuzz(f, "csv")
 }
 

@@ -2,28 +2,25 @@ package main
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/rocketchat-go/rocketchat"
+	"github.com/rocketchat-go/rocketchat/examples/internal/cli"
 )
 
-// list is what a file asks for.
+// list is the content of a file.
 type list struct {
 	file     string
 	users    []rocketchat.DesiredUser
-	lines    map[string]int // by username, folded
+	lines    map[string]int // by username, without its case
 	problems []string       // each with the file and the line
 }
 
-// parse reads a file, and goes on after a problem as far as it can, so that all of them
-// can be mended at once.
+// parse reads a file. It goes on after a problem as far as it can, so that all of them can
+// be mended at once.
 func parse(file, format string, data []byte) *list {
 	l := &list{file: file, lines: make(map[string]int)}
 	if format == "json" {
@@ -32,7 +29,7 @@ func parse(file, format string, data []byte) *list {
 		l.parseCSV(data)
 	}
 	if len(l.users) == 0 && len(l.problems) == 0 {
-		l.problems = append(l.problems, file+": lists nobody")
+		l.problems = append(l.problems, file+": the file lists nobody")
 	}
 	return l
 }
@@ -43,7 +40,7 @@ func (l *list) problem(line int, format string, args ...any) {
 
 // place is where in the file a user is.
 func (l *list) place(username string) string {
-	line, ok := l.lines[fold(username)]
+	line, ok := l.lines[cli.Fold(username)]
 	if !ok {
 		return l.file
 	}
@@ -52,30 +49,20 @@ func (l *list) place(username string) string {
 
 // add adds a user.
 func (l *list) add(line int, u rocketchat.DesiredUser) {
-	switch other, listed := l.lines[fold(u.Username)]; {
+	switch other, listed := l.lines[cli.Fold(u.Username)]; {
 	case u.Username == "":
 		l.problem(line, "the username is empty")
 		return
 	case listed:
-		l.problem(line, "%s is listed in line %d already", u.Username, other)
+		l.problem(line, "%s is already listed in line %d", u.Username, other)
 		return
 	}
-	l.lines[fold(u.Username)] = line
+	l.lines[cli.Fold(u.Username)] = line
 	l.users = append(l.users, u)
 }
 
-// fold is a username without its case, as servers compare it: only the ASCII letters.
-func fold(username string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, username)
-}
-
-// A field is what a column of a CSV file, or a member of a JSON object, sets. It gets a
-// text, a list of texts, a bool, or an object.
+// A field sets a column of a CSV file or a member of a JSON object. The value is a text, a
+// list of texts, a bool or an object.
 type field func(u *rocketchat.DesiredUser, value any) error
 
 // text is a field that holds a text.
@@ -90,7 +77,7 @@ func text(set func(*rocketchat.DesiredUser, string)) field {
 	}
 }
 
-// fields are the fields by name. Those that only one of the two formats has are not here.
+// fields are the fields that both formats have, by name.
 func fields() map[string]field {
 	return map[string]field{
 		"username": text(func(u *rocketchat.DesiredUser, s string) { u.Username = s }),
@@ -158,7 +145,7 @@ func columnOf(name string) (column, bool) {
 	set, ok := fields()[name]
 	return column{name, func(u *rocketchat.DesiredUser, cell string) error {
 		switch name {
-		case "password": // blanks may be a part of it
+		case "password": // spaces may be part of it
 			return set(u, cell)
 		case "roles":
 			u.Roles = strings.Fields(cell)
@@ -185,78 +172,19 @@ func isYes(cell string) (bool, error) {
 	return false, fmt.Errorf("must be yes or no, not %q", cell)
 }
 
-const byteOrderMark = "\uFEFF" // which spreadsheets put first
-
 func (l *list) parseCSV(data []byte) {
-	lines := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte(byteOrderMark))))
-	lines.FieldsPerRecord = -1 // it is checked here
-	header, err := lines.Read()
-	if errors.Is(err, io.EOF) {
-		l.problems = append(l.problems, l.file+": the file is empty")
-		return
-	}
-	if err != nil {
-		l.unreadable(err)
-		return
-	}
-	columns := l.columns(header)
-	if columns == nil {
-		return
-	}
-	for {
-		cells, err := lines.Read()
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		if err != nil { // what follows cannot be told apart
-			l.unreadable(err)
-			return
-		}
-		line, _ := lines.FieldPos(0)
-		if len(cells) != len(columns) {
-			l.problem(line, "has %d cells, but the header has %d", len(cells), len(columns))
-			continue
-		}
-		l.row(line, columns, cells)
-	}
-}
-
-// unreadable is the problem of a line that is no CSV.
-func (l *list) unreadable(err error) {
-	failure, ok := errors.AsType[*csv.ParseError](err)
-	switch {
-	case !ok:
-		l.problems = append(l.problems, fmt.Sprintf("%s: %v", l.file, err))
-	case errors.Is(err, csv.ErrQuote), errors.Is(err, csv.ErrBareQuote):
-		l.problem(failure.Line, "a quotation mark is out of place, column %d", failure.Column)
-	default:
-		l.problem(failure.Line, "%v", failure.Err)
-	}
-}
-
-// columns reads the header; nil if it is wrong.
-func (l *list) columns(header []string) []column {
-	var columns []column
-	var names []string
-	before := len(l.problems)
-	for _, name := range header {
+	sheet := cli.ReadCSV(l.file, data, func(name string) (string, bool) {
 		c, known := columnOf(name)
-		switch {
-		case !known:
-			l.problem(1, "the column %q is not known", strings.TrimSpace(name))
-		case slices.Contains(names, c.name):
-			l.problem(1, "there are two columns %q", c.name)
-		}
-		columns = append(columns, c)
-		names = append(names, c.name)
+		return c.name, known
+	}, "username")
+	l.problems = sheet.Problems
+	columns := make([]column, len(sheet.Columns))
+	for i, name := range sheet.Columns {
+		columns[i], _ = columnOf(name)
 	}
-	if !slices.Contains(names, "username") {
-		l.problem(1, "there is no column \"username\"; the columns are %q", names)
+	for _, row := range sheet.Rows {
+		l.row(row.Line, columns, row.Cells)
 	}
-	if len(l.problems) > before {
-		return nil
-	}
-	return columns
 }
 
 // row reads the cells of a line.
@@ -267,11 +195,7 @@ func (l *list) row(line int, columns []column, cells []string) {
 		if strings.TrimSpace(cell) == "" {
 			continue
 		}
-		err := columns[i].set(&u, cell)
-		if !utf8.ValidString(cell) {
-			err = errors.New("is not UTF-8, which is the encoding to save the file in")
-		}
-		if err != nil {
+		if err := columns[i].set(&u, cell); err != nil {
 			l.problem(line, "%s %v", columns[i].name, err)
 			good = false
 		}
@@ -285,7 +209,7 @@ func (l *list) row(line int, columns []column, cells []string) {
 type reader struct {
 	*json.Decoder
 	data   []byte
-	offset int // up to which the lines were counted
+	offset int // up to which lines were counted
 	before int // lines
 }
 
@@ -305,7 +229,6 @@ func (r *reader) line() int {
 }
 
 func (l *list) parseJSON(data []byte) {
-	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
 	if len(bytes.TrimSpace(data)) == 0 {
 		l.problems = append(l.problems, l.file+": the file is empty")
 		return
@@ -325,7 +248,7 @@ func (l *list) parseJSON(data []byte) {
 	}
 }
 
-// notJSON is the problem of a file that is not one JSON value.
+// notJSON adds the problem of a file that is not a single JSON value.
 func (l *list) notJSON(data []byte, err error) {
 	syntax, ok := errors.AsType[*json.SyntaxError](err)
 	if !ok {
@@ -353,7 +276,7 @@ func (l *list) object(r *reader) {
 		return
 	}
 	members := newReader(raw)
-	_, _ = members.Token() // the {, which is there
+	_, _ = members.Token() // the opening brace
 	known := fields()
 	known["fields"] = custom
 	seen := make(map[string]bool)
@@ -368,8 +291,8 @@ func (l *list) object(r *reader) {
 		case !ok:
 			err = errors.New("is not known")
 		case seen[name]:
-			err = errors.New("is there twice")
-		case value != nil: // null leaves as it is what is there
+			err = errors.New("is given twice")
+		case value != nil: // null leaves the field unchanged
 			err = set(&u, value)
 		}
 		if seen[name] = true; err != nil {

@@ -11,7 +11,7 @@ import (
 
 func TestCSV(t *testing.T) {
 	t.Parallel()
-	l := parse("people.csv", "csv", []byte("\uFEFFUsername, NAME ,email,roles,password,active,bio,nickname,field:Team\r\n"+
+	l := parse("people.csv", "csv", []byte("Username, NAME ,email,roles,password,active,bio,nickname,field:Team\r\n"+
 		"ann, Ann Lee ,ann@example.com,user  guest, a b ,NO,\"Likes, commas\nand lines\",,sales\r\n"+
 		"bob,,,,,,,,\r\n"))
 	assert.Empty(t, l.problems)
@@ -49,22 +49,23 @@ func TestProblems(t *testing.T) {
 	for text, expected := range map[string][]string{
 		"":                                       {"p.csv: the file is empty"},
 		"\n\n":                                   {"p.csv: the file is empty"},
-		"username\n":                             {"p.csv: lists nobody"},
-		"user,name\nx,y\n":                       {`p.csv:1: the column "user" is not known`, `p.csv:1: there is no column "username"; the columns are ["user" "name"]`},
-		"name\nx\n":                              {`p.csv:1: there is no column "username"; the columns are ["name"]`},
+		"username\n":                             {"p.csv: the file lists nobody"},
+		"user,name\nx,y\n":                       {`p.csv:1: the column "user" is not known`, `p.csv:1: there is no column "username"; the columns are "user", "name"`},
+		"name\nx\n":                              {`p.csv:1: there is no column "username"; the columns are "name"`},
 		"username,name,Name \nx,y,z\n":           {`p.csv:1: there are two columns "name"`},
 		"username,field:a,field:a\nx,y,z\n":      {`p.csv:1: there are two columns "field:a"`},
-		"username,name\nx\ny,1\nz,1,2\n":         {"p.csv:2: has 1 cells, but the header has 2", "p.csv:4: has 3 cells, but the header has 2"},
+		"username,name\nx\ny,1\nz,1,2\n":         {"p.csv:2: has 1 cell, but the header has 2", "p.csv:4: has 3 cells, but the header has 2"},
 		"username,active\nx,perhaps\ny,yes\n,no": {`p.csv:2: active must be yes or no, not "perhaps"`, "p.csv:4: the username is empty"},
-		"username\nanna\n\nAnna\n":               {"p.csv:4: Anna is listed in line 2 already"},
+		"username\nanna\n\nAnna\n":               {"p.csv:4: Anna is already listed in line 2"},
 		"username,name\nx,\"a\"b\ny,z\n":         {"p.csv:2: a quotation mark is out of place, column 5"},
-		"username,name\nx,M\xfcller\n":           {"p.csv:2: name is not UTF-8, which is the encoding to save the file in"},
+		"username;name\nx;y;z\n":                 {"p.csv:2: has 3 cells, but the header has 2"},
+		"username\tname\nx\n,\n\t\n":             {"p.csv:2: has 1 cell, but the header has 2", "p.csv:3: has 1 cell, but the header has 2"},
 	} {
 		assert.Equal(t, expected, parse("p.csv", "csv", []byte(text)).problems, "%q", text)
 	}
 	for text, expected := range map[string][]string{
 		"":                                 {"p.json: the file is empty"},
-		"[]":                               {"p.json: lists nobody"},
+		"[]":                               {"p.json: the file lists nobody"},
 		`{"username":"x"}`:                 {"p.json:1: the file must hold a list, from [ to ]"},
 		`[{"username":"x"}] [{}]`:          {"p.json:1: there is something after the end of the list"},
 		"[{\"username\":\"x\"}]\n\nnull":   {"p.json:3: there is something after the end of the list"},
@@ -77,12 +78,12 @@ func TestProblems(t *testing.T) {
 		},
 		"[{\"user\":\"x\"},\n{\"username\":\"y\",\n\"name\":7},\n{\"username\":\"y\",\"roles\":\"user\"},\n{\"username\":\"y\",\"active\":\"yes\",\"active\":true}]": {
 			`p.json:1: "user" is not known`, `p.json:3: "name" must be a text`, `p.json:4: "roles" must be a list of texts`,
-			`p.json:5: "active" must be true or false`, `p.json:5: "active" is there twice`,
+			`p.json:5: "active" must be true or false`, `p.json:5: "active" is given twice`,
 		},
 		"[{\"username\":\"y\",\"roles\":[\"a\",1]},\n{\"username\":\"\"},{\"username\":\"x\",\"fields\":[]}]": {
 			`p.json:1: "roles" must be a list of texts`, "p.json:2: the username is empty", `p.json:2: "fields" must be an object`,
 		},
-		"[{\"username\":\"anna\"},\n{\"username\":\"ANNA\"}]": {"p.json:2: ANNA is listed in line 1 already"},
+		"[{\"username\":\"anna\"},\n{\"username\":\"ANNA\"}]": {"p.json:2: ANNA is already listed in line 1"},
 	} {
 		assert.Equal(t, expected, parse("p.json", "json", []byte(text)).problems, "%q", text)
 	}

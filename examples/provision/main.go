@@ -27,9 +27,9 @@ func tool() cli.Tool {
 		Name: "provision",
 		Summary: `Makes the accounts of a file that are missing, and updates those that differ. It prints the plan first, and deactivates nobody: offboard does that.
 
-A CSV file has a header with the column username and some of name, email, roles, password, active, bio, nickname, and field:NAME for custom fields. An empty cell leaves as it is what is there. Roles are ids with blanks between them. Everybody who is listed is made active, unless active says no. A password is for new accounts; without one they get one that nobody knows, and their people ask for another by mail.
+A CSV file has a header with the column username and any of name, email, roles, password, active, bio, nickname, and field:NAME for custom fields. Cells are separated by commas, semicolons or tabs. An empty cell leaves the account's value unchanged. Roles are IDs, separated by spaces. Everybody in the file is made active unless active says no. A password is used for new accounts only; without one, the account gets a random password, and its owner asks for another by mail.
 
-A JSON file is a list of objects with the same names, roles as a list and custom fields as an object "fields". There an empty text erases.`,
+A JSON file is a list of objects with the same names. Roles are a list, and custom fields an object "fields". An empty text clears the value.`,
 		Permissions: "create-user, edit-other-user-info, assign-roles, edit-other-user-active-status, view-d-room, view-full-other-user-info",
 		Examples:    []string{"", "--dry-run people.csv", "--out result.csv people.json", "--format json - <people.json"},
 		Changes:     true,
@@ -45,10 +45,10 @@ type provision struct {
 	*cli.Session `kong:"-"`
 
 	File        string `arg:"" optional:"" help:"The file; - is standard input."`
-	Format      string `placeholder:"csv|json" help:"Format of the file. By default its name says it, otherwise it is csv."`
+	Format      string `placeholder:"csv|json" help:"Format of the file. By default it follows from the name, and is csv for other names."`
 	Out         string `placeholder:"FILE" help:"Write what became of each account to this CSV file."`
-	Verified    bool   `help:"Have new addresses count as verified. By default servers then want a mailed code for the first log-in."`
-	Concurrency int    `default:"4" help:"Number of calls of a kind at a time. Default: 4."`
+	Verified    bool   `help:"Mark new addresses as verified. By default, servers then ask for a mailed code at the first log-in."`
+	Concurrency int    `default:"4" help:"How many calls of one kind run at the same time. Default: 4."`
 
 	list *list
 }
@@ -84,7 +84,7 @@ func (p *provision) check() error {
 	case p.Concurrency < 1:
 		return cli.Usage("--concurrency must be at least 1")
 	case p.File == "" && p.Demo == nil:
-		return cli.Usage("which file?")
+		return cli.Usage("name a file, or - for standard input")
 	}
 	return nil
 }
@@ -93,10 +93,10 @@ func (p *provision) check() error {
 func (p *provision) read(ctx context.Context) error {
 	name, data := "people.csv", people
 	if p.File == "" {
-		p.Note("no file was named: this is the sample that lies beside the program")
+		p.Note("no file was named; using the sample that is built in")
 	} else {
 		var err error
-		if name, data, err = cli.ReadInput(ctx, p.File); err != nil {
+		if name, data, err = cli.ReadUTF8(ctx, p.File); err != nil {
 			return err
 		}
 	}
@@ -105,21 +105,17 @@ func (p *provision) read(ctx context.Context) error {
 		format = "json"
 	}
 	if p.list = parse(name, format, data); len(p.list.problems) > 0 {
-		for _, problem := range p.list.problems {
-			p.Note("%s", problem)
-		}
-		p.Note("%d problems in %s; nothing was changed", len(p.list.problems), name)
-		return cli.Reported(nil)
+		return p.Refuse(name, p.list.problems)
 	}
 	return nil
 }
 
-// sync makes the accounts like the list. The report of a dry run has a result for every
-// step that would be done.
+// sync synchronises the accounts with the list. The report of a dry run has a result for
+// every planned step.
 func (p *provision) sync(ctx context.Context) (*rocketchat.SyncReport, error) {
 	var shown *cli.Progress
 	plan, err := p.Client.Users.PlanSync(ctx, p.list.users, rocketchat.SyncOptions{
-		MaxDeactivations: 1, // none stays in the plan
+		MaxDeactivations: 1, // no deactivation stays in the plan
 		Verified:         p.Verified,
 		Concurrency:      p.Concurrency,
 		Progress: func(at rocketchat.SyncProgress) {
@@ -155,7 +151,7 @@ func (p *provision) sync(ctx context.Context) (*rocketchat.SyncReport, error) {
 	return report, refused(plan)
 }
 
-// keepActive takes the deactivations out of a plan.
+// keepActive removes the deactivations from a plan.
 func keepActive(plan *rocketchat.SyncPlan) {
 	plan.Steps = slices.DeleteFunc(plan.Steps, func(step rocketchat.SyncStep) bool {
 		if step.Action != rocketchat.SyncDeactivate {
@@ -166,10 +162,10 @@ func keepActive(plan *rocketchat.SyncPlan) {
 	})
 }
 
-// show prints a plan, and what it refuses by the line of the file.
+// show prints a plan and, with the line of the file, what it refuses.
 func (p *provision) show(plan *rocketchat.SyncPlan) {
 	say := p.Print
-	if p.JSON { // which is for the result alone
+	if p.JSON { // standard output is for the result alone
 		say = p.Note
 	}
 	count := make(map[rocketchat.SyncAction]int)
@@ -202,7 +198,7 @@ func refused(plan *rocketchat.SyncPlan) error {
 	return cli.Reported(nil)
 }
 
-// outcome says what became of a step, in a word or two.
+// outcome describes the result of a step in a word or two.
 func outcome(r rocketchat.SyncResult) string {
 	switch {
 	case errors.Is(r.Err, rocketchat.ErrOutcomeUnknown):
@@ -219,7 +215,7 @@ func outcome(r rocketchat.SyncResult) string {
 	return string(r.Action) + "d"
 }
 
-// entry is what became of an account.
+// entry is the result for an account.
 type entry struct {
 	Line     int    `json:"line"`
 	Username string `json:"username"`
@@ -230,18 +226,18 @@ type entry struct {
 	Error    string `json:"error,omitempty"`
 }
 
-// write writes the report where that is wanted.
+// write writes the report as JSON and to the file of --out, if requested.
 func (p *provision) write(out *cli.OutFile, report *rocketchat.SyncReport) error {
 	entries := []entry{}
 	for _, r := range report.Results {
-		e := entry{p.list.lines[fold(r.Username)], r.Username, string(r.Action), outcome(r), r.UserID, changes(r.SyncStep), ""}
+		e := entry{p.list.lines[cli.Fold(r.Username)], r.Username, string(r.Action), outcome(r), r.UserID, changes(r.SyncStep), ""}
 		if r.Err != nil {
 			e.Error = cli.Explain(r.Err)
 		}
 		entries = append(entries, e)
 	}
 	for _, r := range report.Refusals {
-		entries = append(entries, entry{Line: p.list.lines[fold(r.Username)], Username: r.Username, Result: "refused", Error: r.Reason})
+		entries = append(entries, entry{Line: p.list.lines[cli.Fold(r.Username)], Username: r.Username, Result: "refused", Error: r.Reason})
 	}
 	if p.JSON {
 		if err := p.WriteJSON(entries); err != nil {

@@ -1,5 +1,5 @@
-// Command quickstart goes through what a program does with the users of a server, one
-// step after the other, and removes what it made.
+// Command quickstart is a tour of the library: it does what programs do with the users of
+// a server, step by step, and removes what it created.
 package main
 
 import (
@@ -20,28 +20,28 @@ func main() { cli.Main(tool()) }
 func tool() cli.Tool {
 	return cli.Tool{
 		Name: "quickstart",
-		Summary: "Shows the client at work: it looks around, makes five accounts, changes one, sets a status, issues and revokes a token, " +
-			"searches, meets an error and a rate limit, and removes the accounts again, also after a failure or Ctrl-C.",
+		Summary: "Shows the client at work: it looks around, creates five accounts, changes one, sets a status, issues and revokes a token, " +
+			"searches, meets an error and a rate limit, and deletes the accounts again, even after a failure or Ctrl-C.",
 		Permissions: "create-user, delete-user, edit-other-user-info, view-d-room, view-full-other-user-info",
 		Examples:    []string{"", "--dry-run", "--calls 25"},
 		Changes:     true,
-		// The limit of a real server is 10 calls in 60 s; this one is for the impatient.
+		// The limit of a real server is 10 calls in 60 s; this one is short for the tour.
 		Demo:    cli.Demo{Options: []rocketchattest.Option{rocketchattest.WithLimit(10, 2*time.Second)}},
 		Command: new(tour),
 	}
 }
 
-// tour is a walk through the library.
+// tour holds the state of the tour.
 type tour struct {
 	*cli.Session `kong:"-"`
 
-	Calls *int `placeholder:"NUMBER" help:"Number of calls to make for the rate limit; 0 leaves that step out. By default 25 on the embedded server, 0 on any other."`
+	Calls *int `placeholder:"NUMBER" help:"Number of calls to make for the rate limit; 0 skips that step. By default 25 on the embedded server, 0 on any other."`
 
 	calls  int
 	prefix string // of the names of this run
 	users  []*rocketchat.CreatedUser
-	made   []string           // the usernames of what is to be deleted in the end
-	ben    *rocketchat.Client // the second of them, logged in
+	made   []string           // the usernames of the accounts to delete at the end
+	ben    *rocketchat.Client // logged in as the second of them
 	meter  meter
 	number int
 }
@@ -75,7 +75,7 @@ func (t *tour) Run(ctx context.Context, s *cli.Session) (err error) {
 	return nil
 }
 
-// step prints the title of a step and what it is about.
+// step prints the title of a step and an explanation.
 func (t *tour) step(title, about string) {
 	t.number++
 	t.Print("")
@@ -86,7 +86,7 @@ func (t *tour) step(title, about string) {
 func (t *tour) say(format string, args ...any) { t.Print("   > "+format, args...) }
 
 func (t *tour) whoAmI(ctx context.Context) error {
-	t.step("Who am I, and where?", "Me.Get is the account that the client acts for. Server.Info needs no account.")
+	t.step("Who am I, and where?", "Me.Get returns the account that the client acts for. Server.Info needs no account.")
 	me, err := t.Client.Me.Get(ctx)
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func (t *tour) whoAmI(ctx context.Context) error {
 }
 
 func (t *tour) createUsers(ctx context.Context) error {
-	t.step("Create five users", "An answer that gets lost makes no second account: the client looks before it repeats.")
+	t.step("Create five users", "If a response is lost, the client looks the account up instead of creating a second one.")
 	for _, person := range []struct{ name, bio string }{
 		{"Ada", "first programmer"}, {"Ben", "likes limits"}, {"Cleo", ""}, {"Dora", ""}, {"Emil", ""},
 	} {
@@ -111,8 +111,8 @@ func (t *tour) createUsers(ctx context.Context) error {
 			Email:               t.prefix + "." + strings.ToLower(person.name) + "@example.com",
 			Password:            rocketchat.NewSecret(rand.Text() + "-aZ9!"),
 			Bio:                 &person.bio,
-			JoinDefaultChannels: new(false), // nobody is to be greeted in #general
-			// Verified stays unset: servers want a mailed code from those whose address is.
+			JoinDefaultChannels: new(false), // do not announce them in #general
+			// Verified stays unset: servers ask users with a verified address for a mailed code.
 		}
 		user, err := t.Client.Users.Create(ctx, in)
 		if err == nil || errors.Is(err, rocketchat.ErrOutcomeUnknown) {
@@ -133,7 +133,7 @@ func (t *tour) createUsers(ctx context.Context) error {
 	return nil
 }
 
-// clientOf derives a client for another account. It shares connections and what is known
+// clientOf derives a client for another account. It shares connections and the knowledge
 // of rate limits with the first one.
 func (t *tour) clientOf(user *rocketchat.CreatedUser, password rocketchat.Secret) (*rocketchat.Client, error) {
 	return t.Client.With(
@@ -172,7 +172,7 @@ func lastLogin(u *rocketchat.User) string {
 }
 
 func (t *tour) updateOne(ctx context.Context) error {
-	t.step("Change a name, and nothing else", "Servers erase bio and nickname when an update leaves them out. Users.Update sends them along.")
+	t.step("Change a name, and nothing else", "Servers clear bio and nickname if an update leaves them out. Users.Update sends them along.")
 	ada := t.users[0]
 	if _, err := t.Client.Users.Update(ctx, rocketchat.ByID(ada.ID), rocketchat.UserUpdateOptions{Name: new("Ada Lovelace")}); err != nil {
 		return err
@@ -186,7 +186,7 @@ func (t *tour) updateOne(ctx context.Context) error {
 }
 
 func (t *tour) actAsBen(ctx context.Context) error {
-	t.step("Act as somebody else", "Client.With derives a client; WithLogin logs in with the first call, and again when the session expires.")
+	t.step("Act as somebody else", "Client.With derives a client; WithLogin logs in on first use, and again when the session expires.")
 	me, err := t.ben.Me.Get(ctx)
 	if err != nil {
 		return err
@@ -196,7 +196,7 @@ func (t *tour) actAsBen(ctx context.Context) error {
 }
 
 func (t *tour) setStatus(ctx context.Context) error {
-	t.step("Set a status", "Without a message the message stays, and the other way round.")
+	t.step("Set a status", "Status and message are set independently: the one that is left out stays.")
 	err := t.ben.Status.Set(ctx, rocketchat.Self(), rocketchat.StatusSetOptions{Status: rocketchat.StatusBusy, Message: new("reading the README")})
 	if err != nil {
 		return err
@@ -234,7 +234,7 @@ func (t *tour) useTokens(ctx context.Context) error {
 }
 
 func (t *tour) search(ctx context.Context) error {
-	t.step("Search", "Autocomplete looks at parts of names; ByUsernames finds many by their exact names.")
+	t.step("Search", "Autocomplete matches parts of names; ByUsernames finds many users by their exact usernames.")
 	hits, err := t.Client.Users.Autocomplete(ctx, t.prefix+".c", rocketchat.UserAutocompleteOptions{})
 	if err != nil {
 		return err
@@ -246,7 +246,7 @@ func (t *tour) search(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.say("of three names %d are users; not there: %s", len(found.Users), strings.Join(found.Missing, ", "))
+	t.say("%d of three names are users; missing: %s", len(found.Users), strings.Join(found.Missing, ", "))
 	return nil
 }
 
@@ -265,9 +265,9 @@ func (t *tour) meetAnError(ctx context.Context) error {
 }
 
 func (t *tour) meetTheLimit(ctx context.Context) error {
-	t.step("Meet the rate limit", "Servers refuse ordinary users' calls beyond a limit. The client knows it from the answers, and waits before it is refused.")
+	t.step("Meet the rate limit", "Servers limit the calls of ordinary users. The client learns the limit from the answers, and waits instead of being refused.")
 	if t.calls == 0 {
-		t.say("left out here, since a minute of waiting is usual: --calls 25 does it")
+		t.say("skipped, because it takes minutes on a real server; --calls 25 includes it")
 		return nil
 	}
 	t.meter.reset()
@@ -292,22 +292,22 @@ func (t *tour) meetTheLimit(ctx context.Context) error {
 func round(d time.Duration) time.Duration { return d.Round(100 * time.Millisecond) }
 
 func (t *tour) whatElse(context.Context) error {
-	t.step("What would follow", "Without --dry-run these are steps of their own.")
-	t.say("five accounts named %s.* are made and listed", t.prefix)
+	t.step("What would follow", "Without --dry-run, the tour goes on with these steps.")
+	t.say("five accounts named %s.* are created and listed", t.prefix)
 	t.say("one gets another name; one logs in, sets a status, issues and revokes a token, and meets the rate limit")
-	t.say("a sixth account is refused, since its username is taken")
+	t.say("a sixth account is refused, because its username is taken")
 	t.say("the five accounts are deleted")
 	return nil
 }
 
-// cleanUp deletes what the tour made, however the tour ended.
+// cleanUp deletes the accounts of the tour, however it ended.
 func (t *tour) cleanUp(ctx context.Context) error {
 	if len(t.made) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	t.step("Clean up", "The context of the tour may have ended, so this has one of its own.")
+	t.step("Clean up", "This step has a context of its own, because that of the tour may have ended.")
 	var errs []error
 	if t.ben != nil {
 		errs = append(errs, t.ben.Close())

@@ -9,7 +9,7 @@ import (
 	"github.com/rocketchat-go/rocketchat"
 )
 
-// meter adds up what a client met on its way. Its method see is for
+// meter adds up the pauses and refusals of a client. Its method see is for
 // [rocketchat.Trace].
 type meter struct {
 	mu      sync.Mutex

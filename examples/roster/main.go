@@ -18,7 +18,7 @@ func main() { cli.Main(tool()) }
 func tool() cli.Tool {
 	return cli.Tool{
 		Name:        "roster",
-		Summary:     "Prints the accounts of a server: all of them, or those that fit every filter that is given. It changes nothing.",
+		Summary:     "Prints the accounts of a server: all of them, or those that match every filter. It changes nothing.",
 		Permissions: "view-d-room; view-full-other-user-info for addresses, roles and log-ins",
 		Examples:    []string{"", "--never-logged-in --active", "--format csv --idle-days 90 --role user >idle.csv", "--json --domain example.com"},
 		Results:     true,
@@ -28,16 +28,16 @@ func tool() cli.Tool {
 
 type roster struct {
 	Format   string `default:"table" placeholder:"table|csv|json" help:"Format of the output: table, csv or json. Default: table."`
-	Role     string `placeholder:"ROLE" help:"Only who has this role."`
-	Active   bool   `help:"Only who can log in."`
-	Inactive bool   `help:"Only who is deactivated."`
-	Never    bool   `name:"never-logged-in" help:"Only who has never logged in."`
-	IdleDays int    `placeholder:"DAYS" help:"Only who has logged in, but not for so many days."`
-	Search   string `placeholder:"TEXT" help:"Only who has this text in the username, name or address, in any case."`
-	Domain   string `placeholder:"DOMAIN" help:"Only who has an address of this domain."`
+	Role     string `placeholder:"ROLE" help:"Only accounts with this role."`
+	Active   bool   `help:"Only accounts that can log in."`
+	Inactive bool   `help:"Only deactivated accounts."`
+	Never    bool   `name:"never-logged-in" help:"Only accounts that have never logged in."`
+	IdleDays int    `placeholder:"DAYS" help:"Only accounts whose last log-in is more than this many days ago."`
+	Search   string `placeholder:"TEXT" help:"Only accounts with this text in the username, name or address, ignoring case."`
+	Domain   string `placeholder:"DOMAIN" help:"Only accounts with an address in this domain."`
 }
 
-// entry is what roster tells of an account.
+// entry is the output for an account.
 type entry struct {
 	Username  string     `json:"username"`
 	Name      string     `json:"name"`
@@ -58,6 +58,7 @@ func (r *roster) Run(ctx context.Context, s *cli.Session) error {
 	if err := r.check(); err != nil {
 		return err
 	}
+	s.JSON = r.Format == "json"
 	me, err := s.Client.Me.Get(ctx)
 	if err != nil {
 		return err
@@ -77,7 +78,7 @@ func (r *roster) Run(ctx context.Context, s *cli.Session) error {
 		if r.Role != "" || r.Never || r.IdleDays > 0 || r.Domain != "" {
 			return errors.New("addresses, roles and log-ins are not known: the permission view-full-other-user-info is missing")
 		}
-		s.Note("the permission view-full-other-user-info is missing: no addresses, roles and log-ins are known")
+		s.Note("the permission view-full-other-user-info is missing: addresses, roles and log-ins are not shown")
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.Username, b.Username) })
 	return r.print(s, entries)
@@ -88,16 +89,16 @@ func (r *roster) check() error {
 	case r.Format != "table" && r.Format != "csv" && r.Format != "json":
 		return cli.Usage("--format must be table, csv or json, not %q", r.Format)
 	case r.Active && r.Inactive:
-		return cli.Usage("--active and --inactive: nobody is both")
+		return cli.Usage("--active and --inactive exclude each other")
 	case r.Never && r.IdleDays != 0:
-		return cli.Usage("--never-logged-in and --idle-days: nobody is both")
+		return cli.Usage("--never-logged-in and --idle-days exclude each other")
 	case r.IdleDays < 0:
 		return cli.Usage("--idle-days must not be negative")
 	}
 	return nil
 }
 
-// fits reports whether a user is wanted.
+// fits reports whether a user matches the filters.
 func (r *roster) fits(u *rocketchat.User) bool {
 	switch {
 	case r.Role != "" && !slices.Contains(u.Roles, r.Role),
@@ -156,6 +157,6 @@ func (r *roster) print(s *cli.Session, entries []entry) error {
 		return cli.WriteCSV(s.Stdout, append([][]string{header}, rows...))
 	}
 	s.Table(header, rows, "id", "status", "type", "roles", "active", "last_login", "name")
-	s.Note("%d accounts", len(entries))
+	s.Note("%s", cli.Count(len(entries), "account", "accounts"))
 	return nil
 }

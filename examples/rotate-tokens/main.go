@@ -1,4 +1,4 @@
-// Command rotate-tokens replaces personal access tokens that are old.
+// Command rotate-tokens replaces old personal access tokens.
 package main
 
 import (
@@ -23,9 +23,9 @@ func tool() cli.Tool {
 	var behind time.Duration // of the embedded server's clock
 	return cli.Tool{
 		Name: "rotate-tokens",
-		Summary: `Replaces personal access tokens of the account that it runs as: those that are named, or those that are older than --older-than. Each gets a successor, which is tried before the old one is revoked: "backup" is followed by "backup #2". The new token goes to a file that only you can read, backup.token for all tokens of that line, or with --print to standard output.
+		Summary: `Replaces personal access tokens of the account that it runs as: those that are named, or those older than --older-than. Each new token is tried before the old one is revoked, and gets the next number: "backup" is followed by "backup #2". It is written to a file that only you can read, backup.token for every "backup", or with --print to standard output.
 
-The token that it runs with (ROCKETCHAT_TOKEN) comes last.`,
+The token that the program runs with (ROCKETCHAT_TOKEN) is replaced last.`,
 		Permissions: "create-personal-access-tokens",
 		Examples:    []string{"--dry-run", "--older-than 30 --dir /etc/backup", `--print "monitoring #2"`},
 		Changes:     true,
@@ -48,14 +48,14 @@ type rotation struct {
 	*cli.Session `kong:"-"`
 
 	Names     []string `arg:"" optional:"" name:"name" help:"The tokens to replace."`
-	OlderThan int      `default:"90" placeholder:"DAYS" help:"If none is named, replace the tokens that are older than so many days. Default: 90."`
-	Dir       string   `placeholder:"FOLDER" help:"Folder for the files; it is made if it is missing. Default: the current one."`
-	Show      bool     `name:"print" help:"Write the new tokens to standard output, and to no file."`
+	OlderThan int      `default:"90" placeholder:"DAYS" help:"If no token is named, replace those older than this many days. Default: 90."`
+	Dir       string   `placeholder:"FOLDER" help:"Folder for the files, created if it is missing. Default: the current one."`
+	Show      bool     `name:"print" help:"Write the new tokens to standard output instead of files."`
 
 	results []result
 }
 
-// result is what became of a token.
+// result is the result for a token.
 type result struct {
 	Name   string `json:"name"`
 	Result string `json:"result"`
@@ -73,7 +73,7 @@ func (r *rotation) Run(ctx context.Context, s *cli.Session) error {
 		return cli.Usage("--older-than must not be negative")
 	case r.Show && r.Dir != "":
 		return cli.Usage("either --print or --dir, not both")
-	case r.Show && s.JSON: // a token is written before the old one is revoked, JSON in the end
+	case r.Show && s.JSON: // tokens are written one by one, JSON at the end
 		return cli.Usage("either --print or --json, not both")
 	}
 	tokens, err := s.Client.Tokens.List(ctx)
@@ -112,19 +112,24 @@ func (r *rotation) rotateAll(ctx context.Context, chosen []rocketchat.PersonalAc
 		if err != nil {
 			return err
 		}
-		r.Note("the files go to a folder that is removed at the end, since the server is gone then, too")
+		r.Note("the files go to a folder that is removed at the end, together with the server")
 		defer os.RemoveAll(dir)
 		r.Dir = dir
 	}
+	if r.Dir != "" {
+		if err := os.MkdirAll(r.Dir, 0o700); err != nil {
+			return err
+		}
+	}
 	name := func(t rocketchat.PersonalAccessToken) string { return t.Name }
 	outcomes, err := cli.Each(ctx, r.Session, "rotating", 1, chosen, name, r.rotate)
-	for _, o := range outcomes[len(r.results):] { // which were not begun
+	for _, o := range outcomes[len(r.results):] { // the rest was not begun
 		r.results = append(r.results, result{Name: o.Name, Result: o.Result})
 	}
 	return err
 }
 
-// choose is which tokens to rotate, in order.
+// choose returns the tokens to rotate, in order.
 func (r *rotation) choose(tokens []rocketchat.PersonalAccessToken) ([]rocketchat.PersonalAccessToken, error) {
 	var chosen []rocketchat.PersonalAccessToken
 	missing := slices.Clone(r.Names)
@@ -137,7 +142,11 @@ func (r *rotation) choose(tokens []rocketchat.PersonalAccessToken) ([]rocketchat
 		}
 	}
 	if len(missing) > 0 {
-		return nil, fmt.Errorf("there is no token named %q: nothing was changed", missing)
+		problems := make([]error, len(missing))
+		for i, name := range missing {
+			problems[i] = fmt.Errorf("there is no token named %q: nothing was changed", name)
+		}
+		return nil, errors.Join(problems...)
 	}
 	slices.SortFunc(chosen, func(a, b rocketchat.PersonalAccessToken) int {
 		if r.own(a) != r.own(b) {
@@ -148,13 +157,13 @@ func (r *rotation) choose(tokens []rocketchat.PersonalAccessToken) ([]rocketchat
 	return chosen, nil
 }
 
-// own reports whether the program may be running with the token: servers tell no more
-// than its end.
+// own reports whether the program may be running with the token. Servers show only the
+// last characters of a token.
 func (r *rotation) own(t rocketchat.PersonalAccessToken) bool {
 	return t.LastTokenPart != "" && strings.HasSuffix(os.Getenv("ROCKETCHAT_TOKEN"), t.LastTokenPart)
 }
 
-// show prints which tokens are rotated, and refuses those that would go to one file.
+// show prints the tokens to rotate. It fails if two of them would go to the same file.
 func (r *rotation) show(chosen []rocketchat.PersonalAccessToken) error {
 	rows := make([][]string, len(chosen))
 	files := make(map[string]string)
@@ -171,7 +180,7 @@ func (r *rotation) show(chosen []rocketchat.PersonalAccessToken) error {
 		rows[i] = []string{token.Name, "…" + token.LastTokenPart, age, file}
 	}
 	out := r.Stdout
-	if r.Show || r.JSON { // which is for the tokens alone
+	if r.Show || r.JSON { // standard output is for the tokens alone
 		out = r.Stderr
 	}
 	r.TableTo(out, []string{"to rotate", "ends in", "age", "goes to"}, rows, "ends in", "age")
@@ -188,7 +197,7 @@ func fileOf(token string) string {
 	return unfit.ReplaceAllString(numbered.ReplaceAllString(token, ""), "_") + ".token"
 }
 
-// rotate replaces one token, and notes what became of it.
+// rotate replaces one token and records the result.
 func (r *rotation) rotate(ctx context.Context, old rocketchat.PersonalAccessToken) (string, error) {
 	noted := result{Name: old.Name, Result: "done"}
 	detail, err := r.replace(ctx, old, &noted)
@@ -199,11 +208,11 @@ func (r *rotation) rotate(ctx context.Context, old rocketchat.PersonalAccessToke
 	return detail, err
 }
 
-// replace replaces one token. The new one is noted before the old one is revoked.
+// replace replaces one token. The new one is stored before the old one is revoked.
 func (r *rotation) replace(ctx context.Context, old rocketchat.PersonalAccessToken, noted *result) (string, error) {
 	keep, where := r.printed, "standard output"
 	if !r.Show {
-		file, err := newFile(filepath.Join(r.Dir, fileOf(old.Name)))
+		file, err := cli.Create(filepath.Join(r.Dir, fileOf(old.Name))) // before the token is made
 		if err != nil {
 			return "", fmt.Errorf("not begun: %w", err)
 		}
@@ -217,17 +226,9 @@ func (r *rotation) replace(ctx context.Context, old rocketchat.PersonalAccessTok
 	}
 	noted.Next, noted.File = fresh.Name, where
 	if err != nil {
-		err = fmt.Errorf("the new token %q is good and noted, but the old one is still valid: %w", fresh.Name, err)
+		err = fmt.Errorf("the new token %q works and was written, but the old one is still valid: %w", fresh.Name, err)
 	}
-	return fmt.Sprintf("%q took its place, in %s", fresh.Name, where), err
-}
-
-// newFile opens the file for a token before the token is made.
-func newFile(path string) (*cli.OutFile, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	return cli.Create(path)
+	return fmt.Sprintf("replaced by %q, in %s", fresh.Name, where), err
 }
 
 // kept writes a token to its file.

@@ -14,15 +14,15 @@ import (
 	"github.com/rocketchat-go/rocketchat"
 )
 
-// account is what of a SCIM user an account of Rocket.Chat can hold.
+// account has the attributes of a SCIM user that a Rocket.Chat account can store.
 type account struct {
 	userName, displayName, nickName, externalID, password string
 	formatted, givenName, familyName                      string
 	active                                                bool
-	emails                                                []any // each a map[string]any, as filters want them
+	emails                                                []any // each a map[string]any, as filters need them
 }
 
-// accountOf is an account as it is.
+// accountOf returns the present state of an account.
 func (b *bridge) accountOf(u *rocketchat.User, externalID string) *account {
 	a := &account{
 		userName: u.Username, displayName: u.Name, formatted: u.Name, nickName: u.Nickname, externalID: externalID, active: u.Active,
@@ -31,7 +31,7 @@ func (b *bridge) accountOf(u *rocketchat.User, externalID string) *account {
 	if b.opts.Domain != "" {
 		a.userName += "@" + b.opts.Domain
 	}
-	if i := strings.LastIndex(u.Name, " "); i > 0 { // the server has one name only
+	if i := strings.LastIndex(u.Name, " "); i > 0 { // the server has a single name
 		a.givenName, a.familyName = u.Name[:i], u.Name[i+1:]
 	}
 	for i, email := range u.Emails {
@@ -44,7 +44,7 @@ func (b *bridge) accountOf(u *rocketchat.User, externalID string) *account {
 	return a
 }
 
-// attributes is the account as SCIM tells it.
+// attributes returns the SCIM attributes of the account.
 func (a *account) attributes() scim.ResourceAttributes {
 	attributes := scim.ResourceAttributes{
 		"userName": a.userName, "displayName": a.displayName, "active": a.active, "emails": a.emails,
@@ -65,7 +65,7 @@ func (a *account) change(op scim.PatchOperation) error {
 	return a.setAll(op.Op, values)
 }
 
-// setAll sets attributes, whose names may be paths, as those of Entra are.
+// setAll sets attributes. Their names may be paths, as Entra sends them.
 func (a *account) setAll(op string, values map[string]any) error {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if name == enterprise {
@@ -136,14 +136,14 @@ func (a *account) setText(name string, value any) {
 	}
 }
 
-// setAddress sets the address without saying which one.
+// setAddress sets the only or primary address.
 func (a *account) setAddress(value any) {
 	if address, ok := value.(string); ok {
 		a.emails = []any{map[string]any{"value": address, "primary": true}}
 	}
 }
 
-// setEmails changes the addresses as a whole, or those that the path selects.
+// setEmails changes all addresses, or those that the path selects.
 func (a *account) setEmails(op string, path filter.Path, value any) error {
 	if path.ValueExpression == nil {
 		list, isList := value.([]any)
@@ -173,7 +173,7 @@ func (a *account) setEmails(op string, path filter.Path, value any) error {
 		})
 		return nil
 	}
-	if len(selected) == 0 { // Entra adds addresses in this way
+	if len(selected) == 0 { // as Entra adds addresses
 		added := make(map[string]any)
 		describe(path.ValueExpression, added)
 		a.emails = append(a.emails, added)
@@ -189,7 +189,7 @@ func (a *account) setEmails(op string, path filter.Path, value any) error {
 	return nil
 }
 
-// addEmails adds addresses. A new primary one takes the place of the old.
+// addEmails adds addresses. A new primary address replaces the old one.
 func (a *account) addEmails(added []any) {
 	for _, email := range added {
 		if asMap(email)["primary"] == true {
@@ -206,7 +206,7 @@ func asMap(value any) map[string]any {
 	return m
 }
 
-// selectEmails returns the addresses that an expression is true for.
+// selectEmails returns the addresses that match an expression.
 func (a *account) selectEmails(expression filter.Expression) ([]map[string]any, error) {
 	attribute, _ := schema.CoreUserSchema().Attributes.ContainsAttribute("emails")
 	f := scimfilter.NewFilterValidator(expression, schema.Schema{Attributes: attribute.SubAttributes()})
@@ -222,7 +222,7 @@ func (a *account) selectEmails(expression filter.Expression) ([]map[string]any, 
 	return selected, nil
 }
 
-// describe sets what must be so for an expression to be true.
+// describe sets attributes so that an expression becomes true.
 func describe(expression filter.Expression, attributes map[string]any) {
 	switch e := expression.(type) {
 	case *filter.AttributeExpression:
@@ -237,8 +237,8 @@ func describe(expression filter.Expression, attributes map[string]any) {
 	}
 }
 
-// address is the one address that the account has: the primary one, or that of work, or
-// the first.
+// address returns the address of the account: the primary one, or that of type work, or the
+// first.
 func (a *account) address() string {
 	var work, first string
 	for _, email := range a.emails {
@@ -259,8 +259,8 @@ func (a *account) address() string {
 	return first
 }
 
-// name is the one name that the account has: whichever of the names has changed, in the
-// order display name, formatted name, and given with family name.
+// name returns the name of the account. It is the first that has changed of the display
+// name, the formatted name, and the given with the family name.
 func (a *account) name(before *account) string {
 	if a.displayName != "" && a.displayName != before.displayName {
 		return a.displayName
@@ -275,7 +275,7 @@ func (a *account) name(before *account) string {
 	return before.displayName
 }
 
-// username is the username for a user name.
+// username returns the Rocket.Chat username for a SCIM user name.
 func (b *bridge) username(userName string) (string, error) {
 	if b.opts.Domain == "" {
 		return userName, nil
@@ -287,8 +287,7 @@ func (b *bridge) username(userName string) (string, error) {
 	return userName[:i], nil
 }
 
-// update is what makes an account that is like before like after. It is nil if there is
-// nothing to do.
+// update returns the changes from before to after, or nil if there are none.
 func (b *bridge) update(before, after *account) (*rocketchat.UserUpdateOptions, error) {
 	opts := new(rocketchat.UserUpdateOptions)
 	changed := false
@@ -310,7 +309,7 @@ func (b *bridge) update(before, after *account) (*rocketchat.UserUpdateOptions, 
 	}
 	set(&opts.Name, before.displayName, after.name(before))
 	set(&opts.Nickname, before.nickName, after.nickName)
-	if to := after.address(); to != "" && !strings.EqualFold(to, before.address()) { // every account keeps one
+	if to := after.address(); to != "" && !strings.EqualFold(to, before.address()) { // every account keeps an address
 		set(&opts.Email, before.address(), to)
 		if b.opts.Verified {
 			opts.Verified = new(true)

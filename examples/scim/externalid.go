@@ -34,14 +34,14 @@ func (x *externalIDs) of(u *rocketchat.User) string {
 	return id
 }
 
-// last returns what is known of an account that was read from a list.
+// last returns the known external ID of an account from a list.
 func (x *externalIDs) last(userID string) string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.known[userID]
 }
 
-// find returns the account with the external ID; nil if there is none.
+// find returns the account with the external ID, or nil.
 func (x *externalIDs) find(ctx context.Context, externalID string) (*rocketchat.User, error) {
 	if externalID == "" {
 		return nil, nil //nolint:nilnil // there is no such account, which is no error
@@ -58,7 +58,7 @@ func (x *externalIDs) find(ctx context.Context, externalID string) (*rocketchat.
 	return x.check(ctx, externalID, rocketchat.ByID(x.search(externalID)))
 }
 
-// search returns the ID of the account that is known to have the external ID, or "".
+// search returns the ID of the account with a known external ID, or "".
 func (x *externalIDs) search(externalID string) string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -70,7 +70,7 @@ func (x *externalIDs) search(externalID string) string {
 	return ""
 }
 
-// check returns the account if it has the external ID by now.
+// check reads the account and returns it if it still has the external ID.
 func (x *externalIDs) check(ctx context.Context, externalID string, ref rocketchat.UserRef) (*rocketchat.User, error) {
 	if ref == rocketchat.ByID("") {
 		return nil, nil //nolint:nilnil // there is no such account, which is no error
@@ -90,7 +90,8 @@ func (x *externalIDs) check(ctx context.Context, externalID string, ref rocketch
 // atOnce is the number of accounts that are read at a time.
 const atOnce = 4
 
-// read reads the accounts that are not known. What was read stays known if it ends early.
+// read reads the accounts that are not known. If it ends early, the results so far are
+// kept.
 func (x *externalIDs) read(ctx context.Context) error {
 	x.reading.Lock()
 	defer x.reading.Unlock()

@@ -17,15 +17,15 @@ import (
 	"github.com/rocketchat-go/rocketchat"
 )
 
-// groups are the roles that people have everywhere, not only in a room.
+// groups are the roles that apply everywhere, not only in a room.
 type groups struct{ *bridge }
 
 const admin = "admin"
 
-// shown reports whether the provider may know of a role.
+// shown reports whether the provider may see a role.
 func (b *bridge) shown(roleID string) bool { return roleID != admin || b.opts.Admins }
 
-// group is a role with the IDs of those who have it.
+// group is a role with the IDs of its holders.
 type group struct {
 	name    string
 	members map[string]bool
@@ -40,7 +40,7 @@ func resourceOf(role *rocketchat.Role, members map[string]bool) scim.Resource {
 	return scim.Resource{ID: role.ID, Attributes: attributes, Meta: scim.Meta{Version: version(attributes, "")}}
 }
 
-// roles are the roles that are groups.
+// roles returns the roles that are groups.
 func (h *groups) roles(ctx context.Context) ([]rocketchat.Role, error) {
 	all, err := h.client.Roles.List(ctx)
 	return slices.DeleteFunc(all, func(role rocketchat.Role) bool {
@@ -48,7 +48,7 @@ func (h *groups) roles(ctx context.Context) ([]rocketchat.Role, error) {
 	}), err
 }
 
-// read reads a role and who has it.
+// read reads a role and its holders.
 func (h *groups) read(ctx context.Context, id string) (*rocketchat.Role, group, error) {
 	roles, err := h.roles(ctx)
 	if err != nil {
@@ -79,7 +79,7 @@ func (h *groups) Get(r *http.Request, id string) (scim.Resource, error) {
 	return without(r, resourceOf(role, g.members)), nil
 }
 
-// without leaves out the members if the request says so, as those of Entra do.
+// without removes the members if the request excludes them, as requests of Entra do.
 func without(r *http.Request, resource scim.Resource) scim.Resource {
 	for name := range strings.SplitSeq(r.URL.Query().Get("excludedAttributes"), ",") {
 		if strings.EqualFold(strings.TrimSpace(name), "members") {
@@ -192,7 +192,7 @@ func (h *groups) change(r *http.Request, id string, edit func(*group) error) (sc
 	return without(r, resourceOf(role, after.members)), nil
 }
 
-// apply makes a role that is like before like after. It adds before it removes.
+// apply changes a role from before to after. It adds members before it removes any.
 func (h *groups) apply(ctx context.Context, role *rocketchat.Role, before, after group) error {
 	if role.ID == admin {
 		credentials, err := h.client.Credentials(ctx)
@@ -245,7 +245,7 @@ func (h *groups) Delete(r *http.Request, id string) error {
 	if err := matches(r, resourceOf(role, g.members)); err != nil {
 		return err
 	}
-	// Servers do not delete roles that somebody has.
+	// Servers refuse to delete roles with holders.
 	if err := h.apply(ctx, role, g, group{name: g.name}); err != nil {
 		return h.refused(err)
 	}
@@ -268,7 +268,7 @@ func (g *group) change(op scim.PatchOperation) error {
 	return g.removeWhere(op.Path.ValueExpression)
 }
 
-// removeWhere removes the members that an expression such as value eq "ID" is true for.
+// removeWhere removes the members that match an expression such as value eq "ID".
 func (g *group) removeWhere(expression filter.Expression) error {
 	attribute, _ := schema.CoreGroupSchema().Attributes.ContainsAttribute("members")
 	f := scimfilter.NewFilterValidator(expression, schema.Schema{Attributes: attribute.SubAttributes()})
@@ -290,7 +290,7 @@ func (g *group) setAll(op string, values map[string]any) error {
 	return nil
 }
 
-// set sets or removes one attribute. It ignores those that roles do not have.
+// set sets or removes one attribute. It ignores attributes that roles do not have.
 func (g *group) set(op, name string, value any) error {
 	switch strings.ToLower(name) {
 	case "displayname":
@@ -309,7 +309,7 @@ func (g *group) set(op, name string, value any) error {
 			if id == "" {
 				return badValue("a member must have a value")
 			}
-			if op == scim.PatchOperationRemove { // with a value, as Entra does it
+			if op == scim.PatchOperationRemove { // with a value, as Entra sends it
 				delete(g.members, id)
 				continue
 			}

@@ -6,7 +6,9 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -27,11 +29,11 @@ func main() {
 func tool() cli.Tool {
 	return cli.Tool{
 		Name: "scim",
-		Summary: `Serves SCIM 2.0, so that an identity provider such as Okta, Entra ID or Keycloak can create, change, deactivate and find accounts, and give roles, which are its groups.
+		Summary: `Serves SCIM 2.0, so that an identity provider such as Okta, Entra ID or Keycloak can create, change, deactivate and find accounts. Its groups are roles.
 
-The provider's bearer token is in SCIM_TOKEN. Without ROCKETCHAT_URL it may be missing: then the program makes one up and prints it.
+The provider's bearer token is in SCIM_TOKEN. Without ROCKETCHAT_URL it may be missing: the program then generates one and prints it.
 
-Usernames of Rocket.Chat have no @. With --domain the provider's user names may be addresses of that domain. The provider's external ID is kept in the custom field of --external-id, which the server must define in the setting Accounts_CustomFields.`,
+Usernames of Rocket.Chat cannot contain @. With --domain the provider's user names may be addresses of that domain. The provider's external ID is kept in the custom field named by --external-id, which the server must define in the setting Accounts_CustomFields.`,
 		Permissions: "create-user, edit-other-user-info, edit-other-user-password, edit-other-user-active-status, assign-roles, access-permissions, view-d-room, view-full-other-user-info; delete-user with --delete",
 		Examples:    []string{"", "--listen :8443 --cert cert.pem --key key.pem --public-url https://scim.example.org/scim/v2 --domain example.org"},
 		Demo: cli.Demo{Options: []rocketchattest.Option{
@@ -43,20 +45,20 @@ Usernames of Rocket.Chat have no @. With --domain the provider's user names may 
 
 type serve struct {
 	Listen    string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to listen on. Default: 127.0.0.1:8080."`
-	PublicURL string `name:"public-url" placeholder:"URL" help:"Address that the provider uses, with the path, if it is another one."`
+	PublicURL string `name:"public-url" placeholder:"URL" help:"Address that the provider uses, with the path, if it differs."`
 	Cert      string `placeholder:"FILE" help:"TLS certificate, together with --key. Without it, put a proxy with TLS in front."`
 	Key       string `placeholder:"FILE" help:"Key of the TLS certificate."`
 	options
 }
 
-// options say how accounts and SCIM resources correspond.
+// options control the mapping between accounts and SCIM resources.
 type options struct {
 	Domain     string `placeholder:"DOMAIN" help:"Domain that the provider's user names end with."`
 	ExternalID string `name:"external-id" default:"externalId" placeholder:"FIELD" help:"Custom field for the provider's external ID. Default: externalId."`
-	Admins     bool   `help:"Let the provider give and take the role admin. By default it does not see this role."`
+	Admins     bool   `help:"Let the provider give and take the role admin. By default it cannot see this role."`
 	Delete     bool   `help:"Delete accounts that the provider deletes, with their messages. By default they are deactivated."`
 	Relinquish bool   `help:"Deactivate and delete people even if rooms lose their last owner."`
-	Verified   bool   `help:"Have new addresses count as verified."`
+	Verified   bool   `help:"Mark new addresses as verified."`
 }
 
 const (
@@ -69,17 +71,18 @@ const (
 
 // Run implements [cli.Command].
 func (c *serve) Run(ctx context.Context, s *cli.Session) error {
+	if err := c.check(); err != nil {
+		return err
+	}
 	token := os.Getenv(tokenName)
 	switch {
 	case token == "" && s.Demo != nil:
 		token = rand.Text()
 		s.Print("bearer token: %s", token)
 	case len(token) < shortest:
-		return cli.Usage("%s must have at least %d characters: take those of openssl rand -hex 32", tokenName, shortest)
-	case (c.Cert == "") != (c.Key == ""):
-		return cli.Usage("--cert and --key belong together")
+		return cli.Usage("%s must have at least %d characters; openssl rand -hex 32 makes a good one", tokenName, shortest)
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
+	listener, err := cli.Listen(ctx, "listen", c.Listen)
 	if err != nil {
 		return err
 	}
@@ -99,7 +102,27 @@ func (c *serve) Run(ctx context.Context, s *cli.Session) error {
 	return c.answer(ctx, listener, handler)
 }
 
-// answer serves until the context ends, then lets running answers finish.
+func (c *serve) check() error {
+	switch {
+	case (c.Cert == "") != (c.Key == ""):
+		return cli.Usage("--cert and --key belong together")
+	case c.PublicURL != "" && !strings.HasPrefix(c.PublicURL, "https://") && !strings.HasPrefix(c.PublicURL, "http://"):
+		return cli.Usage("--public-url must begin with https:// or http://, not %q", c.PublicURL)
+	case c.Cert == "":
+		return nil
+	}
+	if _, err := tls.LoadX509KeyPair(c.Cert, c.Key); err != nil {
+		return fmt.Errorf("the certificate cannot be used: %w", plain(err))
+	}
+	return nil
+}
+
+// plain returns an error of package tls without the name of the package.
+func plain(err error) error {
+	return errors.New(strings.TrimPrefix(err.Error(), "tls: "))
+}
+
+// answer serves until the context ends, then lets running requests finish.
 func (c *serve) answer(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: patience, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
 	failed := make(chan error, 1)

@@ -21,7 +21,7 @@ import (
 	"github.com/rocketchat-go/rocketchat/examples/internal/cli"
 )
 
-// bridge is what the two kinds of resources have in common.
+// bridge has what both kinds of resources need.
 type bridge struct {
 	client *rocketchat.Client
 	say    func(format string, args ...any)
@@ -44,7 +44,7 @@ func newHandler(s *cli.Session, opts options, token, public string) (http.Handle
 		ResourceTypes: []scim.ResourceType{
 			{
 				ID: optional.NewString("User"), Name: "User", Endpoint: "/Users", Handler: &users{b}, Schema: schema.CoreUserSchema(),
-				// Its attributes are accepted, because Entra sends them, and not kept.
+				// Its attributes are accepted, because Entra sends them, and ignored.
 				SchemaExtensions: []scim.SchemaExtension{{Schema: schema.ExtensionEnterpriseUser()}},
 			},
 			{ID: optional.NewString("Group"), Name: "Group", Endpoint: "/Groups", Handler: &groups{b}, Schema: schema.CoreGroupSchema()},
@@ -85,9 +85,9 @@ func (b *bridge) refused(err error) error {
 	return e
 }
 
-// begin waits until nobody else changes the resource. Once begun, a change goes on even if
-// the provider hangs up: otherwise the next change could meet the server while it is still
-// at work on this one.
+// begin waits until no other request changes the resource. Once begun, a change continues
+// even if the provider hangs up. Otherwise the next change could begin while the server is
+// still working on this one.
 func (b *bridge) begin(r *http.Request, resource string) (ctx context.Context, end func(), err error) {
 	end = b.locks.lock(resource)
 	if err := r.Context().Err(); err != nil {
@@ -115,7 +115,7 @@ func version(attributes scim.ResourceAttributes, externalID string) string {
 	return `W/"` + hex.EncodeToString(sum[:8]) + `"`
 }
 
-// matches checks the header If-Match of a request against the resource as it is.
+// matches compares the header If-Match of a request with the present resource.
 func matches(r *http.Request, current scim.Resource) error {
 	header := r.Header.Get("If-Match")
 	if header == "" {
@@ -129,7 +129,7 @@ func matches(r *http.Request, current scim.Resource) error {
 	return scimerrors.ScimError{Status: http.StatusPreconditionFailed, Detail: "The resource has changed since it was read."}
 }
 
-// passing returns the page of the resources that a filter lets through.
+// passing returns a page of the resources that pass a filter.
 func passing(resources []scim.Resource, params scim.ListRequestParams) scim.Page {
 	passed := []scim.Resource{}
 	for _, resource := range resources {
@@ -150,7 +150,7 @@ func passes(f *filter.Validator, resource scim.Resource) bool {
 	return f.PassesFilter(attributes) == nil
 }
 
-// locks make changes of one resource wait for each other.
+// locks serialize changes of the same resource.
 type locks struct {
 	mu   sync.Mutex
 	held map[string]*lock

@@ -19,7 +19,7 @@ import (
 // users are the accounts of people. Bots and apps are not shown.
 type users struct{ *bridge }
 
-// resource is an account as the provider sees it.
+// resource is the SCIM resource of an account.
 func (h *users) resource(u *rocketchat.User, externalID string) scim.Resource {
 	attributes := h.accountOf(u, externalID).attributes()
 	var roles []any
@@ -37,7 +37,7 @@ func (h *users) resource(u *rocketchat.User, externalID string) scim.Resource {
 	}
 }
 
-// known leaves out times that lists do not tell.
+// known returns nil for times that lists do not contain.
 func known(t rocketchat.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -99,12 +99,12 @@ func (h *users) find(ctx context.Context, params scim.ListRequestParams) (scim.P
 	return h.list(ctx, params)
 }
 
-// listed reports whether lists of users tell everything that a filter asks about.
+// listed reports whether lists of users contain everything that a filter needs.
 func listed(expression filter.Expression) bool {
 	switch e := expression.(type) {
 	case *filter.AttributeExpression:
 		name := strings.ToLower(e.AttributePath.AttributeName)
-		multiple := name == "emails" || name == "groups" // the library compares parts of these only as emails[value eq "x"]
+		multiple := name == "emails" || name == "groups" // package scim compares parts of these only in the form emails[value eq "x"]
 		return name != "externalid" && name != "nickname" && name != "meta" && !multiple
 	case *filter.LogicalExpression:
 		return listed(e.Left) && listed(e.Right)
@@ -124,10 +124,10 @@ func (h *users) one(u *rocketchat.User, params scim.ListRequestParams) scim.Page
 	return passing(found, params)
 }
 
-// called finds an account by user name, in any case.
+// called finds an account by user name, ignoring case.
 func (h *users) called(ctx context.Context, userName string, params scim.ListRequestParams) (scim.Page, error) {
 	name, err := h.username(userName)
-	if err != nil || name == "" { // nobody can be called so
+	if err != nil || name == "" { // no account can have this name
 		return h.one(nil, params), nil
 	}
 	u, err := h.client.Users.Get(ctx, rocketchat.ByUsername(name))
@@ -137,7 +137,7 @@ func (h *users) called(ctx context.Context, userName string, params scim.ListReq
 	if err != nil && !errors.Is(err, rocketchat.ErrNotFound) {
 		return scim.Page{}, err
 	}
-	for u, err := range h.client.Users.All(ctx, rocketchat.UserListOptions{}) { // users.info wants the exact spelling
+	for u, err := range h.client.Users.All(ctx, rocketchat.UserListOptions{}) { // users.info needs the exact spelling
 		if err != nil {
 			return scim.Page{}, err
 		}
@@ -149,8 +149,8 @@ func (h *users) called(ctx context.Context, userName string, params scim.ListReq
 	return h.one(nil, params), nil
 }
 
-// list reads all accounts, which is one call, and picks a page of them. Its order never
-// changes, so the provider misses nobody who is there all the time.
+// list reads all accounts with one call and returns a page of them. Their order never
+// changes, so the provider does not miss users who exist throughout.
 func (h *users) list(ctx context.Context, params scim.ListRequestParams) (scim.Page, error) {
 	var all []scim.Resource
 	for u, err := range h.client.Users.All(ctx, rocketchat.UserListOptions{Sort: []string{rocketchat.SortByID}}) {
@@ -162,7 +162,7 @@ func (h *users) list(ctx context.Context, params scim.ListRequestParams) (scim.P
 		}
 	}
 	page := passing(all, params)
-	for i := range page.Resources { // without a version: lists leave out what it depends on
+	for i := range page.Resources { // without a version, because lists lack the fields that it depends on
 		page.Resources[i].Meta.Version = ""
 	}
 	return page, nil
@@ -189,7 +189,7 @@ func (h *users) create(ctx context.Context, attributes scim.ResourceAttributes) 
 	if opts.Email == "" {
 		return scim.Resource{}, badValue("emails must have an address")
 	}
-	if opts.Password.IsZero() { // nobody knows it; people log in with the provider, or ask for another by mail
+	if opts.Password.IsZero() { // a random one; people log in with the provider, or request another by mail
 		opts.Password = rocketchat.NewSecret(rand.Text() + "-aZ9!")
 	}
 	if h.opts.Verified {
@@ -211,7 +211,7 @@ func (h *users) create(ctx context.Context, attributes scim.ResourceAttributes) 
 	return h.outcome(ctx, created.ID, wanted)
 }
 
-// outcome is the account as it became.
+// outcome returns the changed account.
 func (h *users) outcome(ctx context.Context, id string, wanted *account) (scim.Resource, error) {
 	_, resource, err := h.read(ctx, id)
 	if err == nil && wanted.externalID != "" && !resource.ExternalID.Present() {
@@ -223,8 +223,8 @@ func (h *users) outcome(ctx context.Context, id string, wanted *account) (scim.R
 // Replace implements [scim.ResourceHandler].
 func (h *users) Replace(r *http.Request, id string, attributes scim.ResourceAttributes) (scim.Resource, error) {
 	resource, err := h.change(r, id, func(after *account) error {
-		// What a PUT leaves out is erased, except for what every account has, and for the
-		// external ID, by which the provider knows it.
+		// A PUT clears attributes that it leaves out, except for those that every account
+		// has, and the external ID, by which the provider identifies the account.
 		*after = account{active: after.active, externalID: after.externalID}
 		return after.setAll(scim.PatchOperationReplace, attributes)
 	})
@@ -244,9 +244,9 @@ func (h *users) Patch(r *http.Request, id string, operations []scim.PatchOperati
 	return resource, h.refused(err)
 }
 
-// change changes an account with one request to the server, so that what a server refuses
-// changes nothing; only the last owner of a room is refused after the other changes.
-// Changes of the same account wait for each other.
+// change changes an account with one request to the server, so that a refused request
+// changes nothing. Only the deactivation of the last owner of a room is refused after the
+// other changes. Changes of the same account are serialized.
 func (h *users) change(r *http.Request, id string, edit func(*account) error) (scim.Resource, error) {
 	ctx, end, err := h.begin(r, "user "+id)
 	if err != nil {

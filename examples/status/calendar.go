@@ -25,11 +25,11 @@ type entry struct {
 type calendar struct {
 	name    string // of the file
 	entries []entry
-	// doubts are about lines and events that may not be as they were meant.
+	// doubts are problems with lines and events.
 	doubts []string
 }
 
-// What is read of a calendar is bounded: anybody can send an invitation.
+// These limits bound the work for a calendar, because anybody can send an invitation.
 const (
 	horizon     = 31 * 24 * time.Hour // how far to look back and ahead
 	maxMessage  = 120                 // characters, which servers cut at
@@ -40,9 +40,9 @@ const (
 	patience    = 5 * time.Second // for the events of one file
 )
 
-// readCalendar reads the calendars of an .ics file, recurring events with all their
-// occurrences around now. Times without a zone are in that of now. What cannot be
-// understood is left out, with a doubt that names its line.
+// readCalendar reads the calendars of an .ics file, with the occurrences of recurring
+// events around now. Times without a zone are in the zone of now. Events that cannot be
+// understood are skipped, with a doubt that names the line.
 func readCalendar(name string, data []byte, now time.Time) (*calendar, error) {
 	c := &calendar{name: name}
 	lines, err := c.scan(data)
@@ -53,7 +53,7 @@ func readCalendar(name string, data []byte, now time.Time) (*calendar, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	moved := make(map[string][]time.Time) // by event: the occurrences that have an event of their own
+	moved := make(map[string][]time.Time) // by event: occurrences that were moved to an event of their own
 	for _, event := range events {
 		if prop := event.Props.Get(ical.PropRecurrenceID); prop != nil {
 			if at, err := c.moment(event, *prop, prop.Value, now.Location()); err == nil {
@@ -63,11 +63,11 @@ func readCalendar(name string, data []byte, now time.Time) (*calendar, error) {
 	}
 	for deadline := time.Now().Add(patience); len(events) > 0 && time.Now().Before(deadline); events = events[1:] {
 		if err := c.add(events[0], moved[uid(events[0])], now); err != nil {
-			c.doubts = append(c.doubts, fmt.Sprintf("%s: %q is left out: %v", c.place(events[0]), text(events[0], ical.PropSummary), err))
+			c.doubts = append(c.doubts, fmt.Sprintf("%s: %q is skipped: %v", c.place(events[0]), text(events[0], ical.PropSummary), err))
 		}
 	}
 	if len(events) > 0 {
-		c.doubts = append(c.doubts, fmt.Sprintf("%s: this event and the %d after it are left out: they take too long to compute", c.place(events[0]), len(events)-1))
+		c.doubts = append(c.doubts, fmt.Sprintf("%s: this event and the %d after it are skipped: they take too long to compute", c.place(events[0]), len(events)-1))
 	}
 	slices.SortStableFunc(c.entries, func(a, b entry) int { return a.start.Compare(b.start) })
 	slices.Sort(c.doubts)
@@ -92,7 +92,7 @@ func (c *calendar) add(event ical.Event, moved []time.Time, now time.Time) error
 		begins = slices.DeleteFunc(begins, func(t time.Time) bool { return slices.ContainsFunc(moved, t.Equal) })
 	}
 	if len(c.entries)+len(begins) > maxEntries {
-		return errors.New("there is too much around now")
+		return errors.New("there are too many events")
 	}
 	for _, begin := range begins {
 		c.entries = append(c.entries, entry{start: begin, end: begin.Add(length), status: statusOf(event), message: messageOf(event)})
@@ -100,7 +100,7 @@ func (c *calendar) add(event ical.Event, moved []time.Time, now time.Time) error
 	return nil
 }
 
-// times are when an event begins, for the first time, and how long it lasts.
+// times returns the first start of an event and its length.
 func (c *calendar) times(event ical.Event, here *time.Location) (start time.Time, length time.Duration, err error) {
 	first := event.Props.Get(ical.PropDateTimeStart)
 	if first == nil {
@@ -128,7 +128,7 @@ func (c *calendar) times(event ical.Event, here *time.Location) (start time.Time
 // occurrences are the starts of an event in a span of time.
 func (c *calendar) occurrences(event ical.Event, start, from, to time.Time) (begins []time.Time, err error) {
 	defer func() {
-		if recover() != nil { // the rule is from anybody, and the library for rules trusts it
+		if recover() != nil { // package rrule can panic on invalid rules
 			begins, err = nil, errors.New("its rule cannot be understood")
 		}
 	}()
@@ -173,7 +173,7 @@ func (c *calendar) occurrences(event ical.Event, start, from, to time.Time) (beg
 
 var errTooOften = errors.New("it repeats too often")
 
-// checkRule rejects a rule that would take long to follow.
+// checkRule rejects rules that would take long to compute.
 func checkRule(rule *rrule.ROption) error {
 	times := max(len(rule.Byhour), 1) * max(len(rule.Byminute), 1) * max(len(rule.Bysecond), 1)
 	switch {
@@ -182,12 +182,12 @@ func checkRule(rule *rrule.ROption) error {
 	case rule.Freq == rrule.SECONDLY, times > maxTimes:
 		return errTooOften
 	case rule.Freq > rrule.DAILY && !sparse(rule):
-		return errors.New("it repeats within a day, and only on conditions")
+		return errors.New("it repeats within a day under conditions")
 	}
 	return nil
 }
 
-// sparse reports whether a rule repeats within a day, without any condition.
+// sparse reports whether a rule repeats within a day without conditions.
 func sparse(rule *rrule.ROption) bool {
 	conditions := len(rule.Bysetpos) + len(rule.Bymonth) + len(rule.Bymonthday) + len(rule.Byyearday) + len(rule.Byweekno) +
 		len(rule.Byweekday) + len(rule.Byhour) + len(rule.Byminute) + len(rule.Bysecond) + len(rule.Byeaster)
@@ -205,7 +205,7 @@ func skip(rule *rrule.ROption, to time.Time) {
 	}
 }
 
-// dates adds the dates that an event has besides its rule, and takes out its exceptions.
+// dates adds the additional dates of an event and removes its exceptions.
 func (c *calendar) dates(event ical.Event, set *rrule.Set, here *time.Location) error {
 	for name, add := range map[string]func(time.Time){ical.PropExceptionDates: set.ExDate, ical.PropRecurrenceDates: set.RDate} {
 		for _, prop := range event.Props.Values(name) {
@@ -221,13 +221,13 @@ func (c *calendar) dates(event ical.Event, set *rrule.Set, here *time.Location) 
 	return nil
 }
 
-// moment reads a date or a time. A zone that is not known, such as one by its Windows
-// name, is taken for the local one.
+// moment reads a date or a time. An unknown zone, such as a Windows name, is replaced by
+// the local one.
 func (c *calendar) moment(event ical.Event, prop ical.Prop, value string, here *time.Location) (time.Time, error) {
 	prop.Value = value
 	if zone := prop.Params.Get(ical.ParamTimezoneID); zone != "" {
 		if _, err := time.LoadLocation(zone); err != nil {
-			c.doubts = append(c.doubts, fmt.Sprintf("%s: the time zone %q is not known, and taken for the local one", c.place(event), zone))
+			c.doubts = append(c.doubts, fmt.Sprintf("%s: the time zone %q is not known; using the local one", c.place(event), zone))
 			prop.Params = nil
 		}
 	}
@@ -248,7 +248,8 @@ func text(event ical.Event, name string) string {
 	return value
 }
 
-// statusOf is online for what does not block time, and busy for the rest.
+// statusOf returns online for events that do not block time, away for those out of office,
+// and busy for the rest.
 func statusOf(event ical.Event) rocketchat.UserStatus {
 	switch {
 	case strings.EqualFold(text(event, "X-MICROSOFT-CDO-BUSYSTATUS"), "OOF"): // out of office
@@ -259,7 +260,7 @@ func statusOf(event ical.Event) rocketchat.UserStatus {
 	return rocketchat.StatusBusy
 }
 
-// messageOf is the summary, unless that is nobody else's business.
+// messageOf returns the summary of an event, unless the event is private.
 func messageOf(event ical.Event) string {
 	summary := strings.Join(strings.Fields(text(event, ical.PropSummary)), " ")
 	if class := text(event, ical.PropClass); class != "" && !strings.EqualFold(class, "PUBLIC") || summary == "" {
@@ -269,8 +270,8 @@ func messageOf(event ical.Event) string {
 	return string(runes[:min(len(runes), maxMessage)])
 }
 
-// holding is the entry that counts at a moment, nil if there is none: of those that
-// overlap one that blocks time, and then the one that began last.
+// holding returns the entry that determines the status at the given time, or nil. If
+// entries overlap, one that blocks time is preferred, then the one that began last.
 func (c *calendar) holding(now time.Time) *entry {
 	var best *entry
 	for i := range c.entries {
@@ -292,7 +293,7 @@ func rank(e *entry) int {
 	return 1
 }
 
-// next is when something begins or ends after a moment.
+// next returns when the next entry begins or ends.
 func (c *calendar) next(now time.Time) time.Time {
 	soonest := now.Add(horizon)
 	for _, e := range c.entries {
@@ -305,7 +306,7 @@ func (c *calendar) next(now time.Time) time.Time {
 	return soonest
 }
 
-// knows reports whether a message is one that the calendar can have set.
+// knows reports whether a message may come from the calendar.
 func (c *calendar) knows(message string) bool {
 	return slices.ContainsFunc(c.entries, func(e entry) bool { return e.message == message })
 }

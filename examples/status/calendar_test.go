@@ -140,8 +140,8 @@ func TestDoubts(t *testing.T) {
 	assert.Equal(t, "Outlook", message(c.holding(now)))
 	require.Len(t, c.doubts, 5)
 	for _, part := range []string{
-		`work.ics:4: the time zone "W. Europe Standard Time" is not known`, `work.ics:11: "Never" is left out: it has no start`, `work.ics:16: "Odd" is left out`,
-		`work.ics:23: "Vague" is left out: "soon" is not a time`, `work.ics:29: "Backwards" is left out: it ends before it begins`,
+		`work.ics:4: the time zone "W. Europe Standard Time" is not known`, `work.ics:11: "Never" is skipped: it has no start`, `work.ics:16: "Odd" is skipped`,
+		`work.ics:23: "Vague" is skipped: "soon" is not a time`, `work.ics:29: "Backwards" is skipped: it ends before it begins`,
 	} {
 		assert.Contains(t, strings.Join(c.doubts, "\n"), part)
 	}
@@ -157,11 +157,11 @@ func TestBadLines(t *testing.T) {
 	} {
 		c := read(t, now, when+line)
 		assert.Equal(t, "There", message(c.holding(now)), "%q", line)
-		assert.Equal(t, []string{"work.ics:9: is left out: it is not a line of a calendar"}, c.doubts, "%q", line)
+		assert.Equal(t, []string{"work.ics:9: skipped: it is not a line of a calendar"}, c.doubts, "%q", line)
 	}
 	folded := read(t, now, "DTSTART:20260328T100000Z\nDTEND:20260328T120000Z\nSUMM\n ARY:The\n\tre\n0;0=")
 	assert.Equal(t, "There", message(folded.holding(now)))
-	assert.Equal(t, []string{"work.ics:11: is left out: it is not a line of a calendar"}, folded.doubts)
+	assert.Equal(t, []string{"work.ics:11: skipped: it is not a line of a calendar"}, folded.doubts)
 
 	for text, fault := range map[string]string{
 		"":                                   "c.ics: is not a calendar",
@@ -180,7 +180,7 @@ func TestBadLines(t *testing.T) {
 func TestRestlessEvents(t *testing.T) {
 	t.Parallel()
 	now := day(t, 28, 12, 0)
-	const often, conditions = "it repeats too often", "it repeats within a day, and only on conditions"
+	const often, conditions = "it repeats too often", "it repeats within a day under conditions"
 	all := func(n int) string {
 		var b strings.Builder
 		for i := range n {
@@ -191,7 +191,7 @@ func TestRestlessEvents(t *testing.T) {
 	for rule, doubt := range map[string]string{
 		"FREQ=SECONDLY":                                         often,
 		"FREQ=SECONDLY;INTERVAL=3600":                           often,
-		"FREQ=MINUTELY":                                         "there is too much around now",
+		"FREQ=MINUTELY":                                         "there are too many events",
 		"FREQ=MINUTELY;COUNT=200000":                            often,
 		"FREQ=MINUTELY;BYMONTH=2;BYMONTHDAY=30":                 conditions,
 		"FREQ=HOURLY;INTERVAL=2;BYHOUR=1":                       conditions,
@@ -206,7 +206,7 @@ func TestRestlessEvents(t *testing.T) {
 			"DTSTART:20260328T100000Z\nDTEND:20260328T120000Z\nSUMMARY:There")
 		runtime.ReadMemStats(&after)
 		assert.Equal(t, "There", message(c.holding(now)), rule)
-		assert.Equal(t, []string{`work.ics:4: "Restless" is left out: ` + doubt}, c.doubts, rule)
+		assert.Equal(t, []string{`work.ics:4: "Restless" is skipped: ` + doubt}, c.doubts, rule)
 		assert.Less(t, time.Since(start), patience, rule)
 		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(256<<20), rule)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/emersion/go-ical"
 )
@@ -20,8 +21,8 @@ const (
 // contentLine is a line of a calendar: a name, parameters, a value.
 var contentLine = regexp.MustCompile(`^[0-9A-Za-z-]+(?:;[0-9A-Za-z-]+=(?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)*:`)
 
-// scan reads the lines of a file. It leaves out those that are none of a calendar, which
-// the library for calendars would trip over, and notes in each event where it begins.
+// scan reads the lines of a file. It drops lines that do not belong to a calendar, which
+// package ical would reject, and notes in each event where it begins.
 func (c *calendar) scan(data []byte) ([]byte, error) {
 	var out bytes.Buffer
 	depth, seen := 0, false
@@ -31,8 +32,11 @@ func (c *calendar) scan(data []byte) ([]byte, error) {
 		switch {
 		case line == "" || kind == lineProp || strings.HasPrefix(kind, lineProp+";"):
 			continue
+		case !utf8.ValidString(line):
+			c.doubts = append(c.doubts, fmt.Sprintf("%s:%d: skipped: it is not UTF-8", c.name, number))
+			continue
 		case head == "" || len(head) > maxParams:
-			c.doubts = append(c.doubts, fmt.Sprintf("%s:%d: is left out: it is not a line of a calendar", c.name, number))
+			c.doubts = append(c.doubts, fmt.Sprintf("%s:%d: skipped: it is not a line of a calendar", c.name, number))
 			continue
 		case kind == "BEGIN":
 			depth++
@@ -40,7 +44,7 @@ func (c *calendar) scan(data []byte) ([]byte, error) {
 		case kind == "END":
 			depth--
 		case depth == 0:
-			c.doubts = append(c.doubts, fmt.Sprintf("%s:%d: is left out: it is outside of the calendar", c.name, number))
+			c.doubts = append(c.doubts, fmt.Sprintf("%s:%d: skipped: it is outside of the calendar", c.name, number))
 			continue
 		}
 		if depth > maxDepth {
@@ -60,8 +64,8 @@ func (c *calendar) scan(data []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// unfolded yields the lines of a file with their numbers. One that begins with a blank
-// continues the one before.
+// unfolded yields the lines of a file with their numbers. A line that begins with a blank
+// continues the line before.
 func unfolded(data []byte) func(yield func(int, string) bool) {
 	return func(yield func(int, string) bool) {
 		var line strings.Builder

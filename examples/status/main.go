@@ -23,9 +23,9 @@ func main() { cli.Main(tool()) }
 func tool() cli.Tool {
 	return cli.Tool{
 		Name: "status",
-		Summary: `Sets your status from a calendar (.ics), recurring events included: the summary of the event that is on becomes the message; busy while it blocks time, away when it says out of office, otherwise online. Of events that overlap the one that blocks time counts, then the one that began last. A private event shows as "Busy".
+		Summary: `Sets your status from a calendar (.ics), including recurring events. The summary of the current event becomes the message. The status is busy if the event blocks time, away if it is marked out of office, and otherwise online. If events overlap, one that blocks time is preferred, then the one that began last. A private event is shown as "Busy".
 
-Servers from 8.5 on end the status with the event. On older ones it stays until status runs again, so run it often, or with --watch, which switches at the right moments and reads the file again every few minutes. When nothing is on it clears a message that is from the calendar, and leaves alone any other.`,
+Servers from 8.5 on end the status with the event. On older servers it stays until the program runs again, so run it often or use --watch, which changes the status at the right moments and reads the file again every few minutes. If no event is on, a message from the calendar is cleared, and any other is left unchanged.`,
 		Permissions: "none for oneself; edit-other-user-info for --user",
 		Examples:    []string{"", "--dry-run work.ics", "--watch work.ics", "--user room.berlin --watch room.ics", "--clear"},
 		Changes:     true,
@@ -39,10 +39,10 @@ type timekeeper struct {
 	*cli.Session `kong:"-"`
 
 	Calendar string `arg:"" optional:"" help:"The calendar; - is standard input."`
-	User     string `placeholder:"USERNAME" help:"The username of somebody else."`
-	Watch    bool   `help:"Keep running, and switch at the right moments."`
-	Clear    bool   `help:"Be online without a message, whatever the calendar says, and do nothing else."`
-	At       string `placeholder:"TIME" help:"With --dry-run: what would hold at this time, such as 2026-03-02T09:30:00+01:00."`
+	User     string `placeholder:"USERNAME" help:"Set the status of this user instead of your own."`
+	Watch    bool   `help:"Keep running, and change the status at the right moments."`
+	Clear    bool   `help:"Set the status to online without a message, and ignore the calendar."`
+	At       string `placeholder:"TIME" help:"With --dry-run: show the status at this time, such as 2026-03-02T09:30:00+01:00."`
 
 	ref     rocketchat.UserRef
 	at      time.Time
@@ -51,7 +51,7 @@ type timekeeper struct {
 	results []shown // for --json
 }
 
-// shown is a status that was set, or would be.
+// shown is a status that was set, or would be set.
 type shown struct {
 	From    time.Time             `json:"from,omitzero"`
 	Status  rocketchat.UserStatus `json:"status"`
@@ -98,15 +98,15 @@ func (t *timekeeper) check() (err error) {
 	case t.Clear && (t.Watch || t.Calendar != ""):
 		return cli.Usage("--clear needs no calendar, and does not go with --watch")
 	case t.Calendar == "" && !t.Clear && t.Demo == nil:
-		return cli.Usage("which calendar?")
+		return cli.Usage("name a calendar, or - for standard input")
 	case t.Calendar == "-" && t.Watch:
-		return cli.Usage("--watch reads the calendar again and again, and needs a file for that")
+		return cli.Usage("--watch reads the calendar repeatedly, and needs a file for that")
 	case t.Watch && t.JSON:
 		return cli.Usage("--watch does not go with --json")
 	case t.At != "" && !t.DryRun:
 		return cli.Usage("--at goes with --dry-run")
 	case t.Calendar == "" && !t.Clear:
-		t.Note("no calendar was named: this is the sample that lies beside the program")
+		t.Note("no calendar was named; using the sample that is built in")
 	}
 	if t.At == "" {
 		return nil
@@ -129,7 +129,7 @@ func (t *timekeeper) read(ctx context.Context, now time.Time) (*calendar, error)
 	return readCalendar(name, data, now)
 }
 
-// say writes a line about what was done: to the result, unless that is JSON.
+// say writes a line about the work to the result, unless the result is JSON.
 func (t *timekeeper) say(format string, args ...any) {
 	if t.JSON {
 		t.Note(format, args...)
@@ -138,7 +138,7 @@ func (t *timekeeper) say(format string, args ...any) {
 	t.Print(format, args...)
 }
 
-// once sets what holds now.
+// once sets the status for this moment.
 func (t *timekeeper) once(ctx context.Context) error {
 	now := time.Now()
 	c, err := t.read(ctx, now)
@@ -148,13 +148,13 @@ func (t *timekeeper) once(ctx context.Context) error {
 	t.doubt(c)
 	holding := c.holding(now)
 	if holding != nil && !t.expires {
-		t.Note("this server does not end a status by itself: run it again then, or with --watch")
+		t.Note("this server does not end a status by itself: run this program again at that time, or use --watch")
 	}
 	return t.follow(ctx, c, holding)
 }
 
-// follow sets what holds. When nothing does it clears what the calendar has set, if that
-// is still there.
+// follow sets the status of the event that is on. If there is none, it clears a status
+// that came from the calendar.
 func (t *timekeeper) follow(ctx context.Context, c *calendar, holding *entry) error {
 	if holding != nil {
 		return t.set(ctx, holding)
@@ -163,20 +163,20 @@ func (t *timekeeper) follow(ctx context.Context, c *calendar, holding *entry) er
 	if err != nil {
 		return err
 	}
-	ours := c.knows(present) || t.last != nil && t.last.message == present // which the file may have lost
+	ours := c.knows(present) || t.last != nil && t.last.message == present // the event may have been removed from the file
 	if present == "" || !ours {
-		t.say("nothing is on; the status stays as it is")
+		t.say("no event is on; the status is left unchanged")
 		return nil
 	}
 	return t.set(ctx, nil)
 }
 
 const (
-	reread = 5 * time.Minute // how old what was read of the calendar may get
+	reread = 5 * time.Minute // between readings of the calendar
 	retry  = time.Minute     // after a failure
 )
 
-// keep sets what holds, whenever it changes, until the context ends.
+// keep sets the status whenever it changes, until the context ends.
 func (t *timekeeper) keep(ctx context.Context) error {
 	first := true
 	for {
@@ -217,9 +217,9 @@ func same(a, b *entry) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }
 
-// leave is the end of --watch: a status that would stay for ever is taken back.
+// leave ends --watch. A status that the server would keep for ever is cleared.
 func (t *timekeeper) leave(ctx context.Context) error {
-	t.Note("stopped: the status is not kept up to date any more")
+	t.Note("stopped: the status is no longer kept up to date")
 	if t.last == nil || t.expires {
 		return nil
 	}
@@ -246,7 +246,11 @@ func (t *timekeeper) set(ctx context.Context, e *entry) error {
 		t.say("would set: %s", done)
 		return nil
 	}
-	if err := t.Client.Status.Set(ctx, t.ref, opts); err != nil {
+	err := t.Client.Status.Set(ctx, t.ref, opts)
+	if errors.Is(err, rocketchat.ErrNotFound) {
+		return fmt.Errorf("there is no user %s: %w", t.User, err)
+	}
+	if err != nil {
 		return err
 	}
 	result.From = time.Now()
@@ -275,7 +279,7 @@ func (t *timekeeper) message(ctx context.Context) (string, error) {
 
 const foretold = 8 // switches
 
-// foretell prints what would be set now and next.
+// foretell prints the statuses that would be set.
 func (t *timekeeper) foretell(ctx context.Context) error {
 	now := t.at
 	if now.IsZero() {
@@ -303,7 +307,7 @@ func (t *timekeeper) foretell(ctx context.Context) error {
 		t.results = append(t.results, result)
 	}
 	out := t.Stdout
-	if t.JSON { // which is for the result alone
+	if t.JSON { // standard output is for the result alone
 		out = t.Stderr
 	}
 	t.TableTo(out, []string{"from", "status", "message", "event ends"}, rows)

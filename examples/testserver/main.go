@@ -1,5 +1,5 @@
-// Command testserver serves the in-memory Rocket.Chat server of package rocketchattest
-// over HTTP, to try bots and scripts against. All state is lost when it stops.
+// Command testserver serves the in-memory Rocket.Chat server of package rocketchattest over
+// HTTP, for trying bots and scripts. All state is lost when it stops.
 package main
 
 import (
@@ -18,9 +18,9 @@ const shutdownTimeout = 5 * time.Second
 func main() {
 	cli.Main(cli.Tool{
 		Name: "testserver",
-		Summary: `Serves an in-memory Rocket.Chat server for everything around users. The log-in of the administrator is printed at the start. Mails that a server would send are at /mails, one JSON object a line.
+		Summary: `Serves an in-memory Rocket.Chat server with everything that concerns users. The log-in of the administrator is printed at the start. Mails that a real server would send are at /mails, one JSON object per line.
 
-The file of --seed is CSV. It starts with the names of its columns: username, and any of id, name, email, password, roles (separated by spaces), active (true or false), verified (true or false), totp (the base32 secret of an authenticator app).`,
+The file of --seed is CSV, with the column username and any of id, name, email, password, roles (separated by spaces), active (true or false), verified (true or false), totp (the base32 secret of an authenticator app).`,
 		Examples: []string{
 			"--addr 127.0.0.1:3000 --limit 0",
 			"--version 8.3.0 --setting Accounts_AllowUsernameChange=false --seed people.csv",
@@ -38,9 +38,9 @@ func (t *testserver) Run(ctx context.Context, s *cli.Session) error {
 	}
 	server, err := rocketchattest.Start(options...)
 	if err != nil {
-		return err
+		return cli.Usage("%v", err)
 	}
-	accounts, err := t.prepare(ctx, server)
+	accounts, err := t.prepare(ctx, s, server)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (t *testserver) Run(ctx context.Context, s *cli.Session) error {
 		}
 		defer box.file.Close()
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", t.Addr)
+	listener, err := cli.Listen(ctx, "addr", t.Addr)
 	if err != nil {
 		return err
 	}
@@ -59,17 +59,17 @@ func (t *testserver) Run(ctx context.Context, s *cli.Session) error {
 	for _, account := range accounts {
 		s.Print("%s", account)
 	}
-	s.Print("mails at /mails; stop with Ctrl-C")
+	s.Print("mails are at /mails; Ctrl-C stops the server")
 	return serve(ctx, listener, box.wrap(server))
 }
 
-// serve answers until the context ends, then lets running answers finish.
+// serve answers requests until the context ends, then lets running ones finish.
 func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
-		IdleTimeout:       2 * time.Minute, // clients that wait a minute for a limit find their connection open
+		IdleTimeout:       2 * time.Minute, // longer than clients wait for a rate limit
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()

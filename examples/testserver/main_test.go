@@ -53,23 +53,24 @@ func TestOptions(t *testing.T) {
 
 func TestReadPeople(t *testing.T) {
 	t.Parallel()
-	people, err := readPeople("p.csv", []byte("username,email,roles,active,verified\nann,ann@example.org,user guest,,\n\nbob,bob@example.org,,false,false\n"))
-	require.NoError(t, err)
+	people, problems := readPeople("p.csv", []byte("username,email,roles,active,verified\nann,ann@example.org,user guest,,\n\nbob,bob@example.org,,false,false\n"))
+	assert.Empty(t, problems)
 	assert.Equal(t, []person{
 		{rocketchattest.User{Username: "ann", Email: "ann@example.org", Roles: []string{"user", "guest"}}, 2},
 		{rocketchattest.User{Username: "bob", Email: "bob@example.org", Roles: []string{}, Inactive: true, Unverified: true}, 4},
 	}, people)
-	for text, want := range map[string]string{
-		"":                      "p.csv: there are no names of columns",
-		"username,shoe\n":       `p.csv:1: the column "shoe" is not known`,
-		"username,name,name\n":  `p.csv:1: there are two columns "name"`,
-		"email\n":               `p.csv:1: there is no column "username"; the columns are ["email"]`,
-		"username\na\n\"b\"c\n": "p.csv:3: a quotation mark is out of place, column 3",
-		"username,active\nann,perhaps\nbob\n": "p.csv:2: active must be true or false, not \"perhaps\"\n" +
-			"p.csv:3: has 1 cells, but the header has 2",
+	for text, want := range map[string][]string{
+		"":                      {"p.csv: the file is empty"},
+		"username,shoe\n":       {`p.csv:1: the column "shoe" is not known`},
+		"username,name,name\n":  {`p.csv:1: there are two columns "name"`},
+		"email\n":               {`p.csv:1: there is no column "username"; the columns are "email"`},
+		"username\na\n\"b\"c\n": {"p.csv:3: a quotation mark is out of place, column 3"},
+		"username;active\nann;perhaps\nbob\n": {
+			"p.csv:3: has 1 cell, but the header has 2", "p.csv:2: active must be true or false, not \"perhaps\"",
+		},
 	} {
-		_, err := readPeople("p.csv", []byte(text))
-		assert.EqualError(t, err, want)
+		_, problems := readPeople("p.csv", []byte(text))
+		assert.Equal(t, want, problems)
 	}
 }
 
@@ -165,4 +166,31 @@ func TestGuideInOtherLanguages(t *testing.T) {
 			t.Logf("%s", output)
 		})
 	}
+}
+
+// TestFlagsAreExplained: README.md explains the flags that there are.
+func TestFlagsAreExplained(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(readme), "\n## testserver\n")
+	require.True(t, found)
+	section, _, _ = strings.Cut(section, "\n## ")
+	var explained []string
+	for _, row := range regexp.MustCompile(`(?m)^\| (.+?) \|`).FindAllStringSubmatch(section, -1) {
+		for _, flag := range regexp.MustCompile("`--([a-z-]+)").FindAllStringSubmatch(row[1], -1) {
+			explained = append(explained, flag[1])
+		}
+	}
+	parser, err := kong.New(new(testserver))
+	require.NoError(t, err)
+	var flags []string
+	for _, group := range parser.Model.AllFlags(false) {
+		for _, flag := range group {
+			if flag.Name != "help" {
+				flags = append(flags, flag.Name)
+			}
+		}
+	}
+	assert.ElementsMatch(t, flags, explained)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -12,7 +11,7 @@ import (
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
-// testserver is what the command line says.
+// testserver holds the flags.
 type testserver struct {
 	Addr         string        `default:"127.0.0.1:3000" placeholder:"ADDRESS" help:"Address to listen on. Default: ${default}."`
 	Version      string        `default:"7.7.1" help:"Server version to play. Default: ${default}."`
@@ -76,7 +75,7 @@ func (t *testserver) password() string {
 	return t.Password
 }
 
-// settingValue reads true, false and numbers as such, and everything else as a text.
+// settingValue parses booleans and numbers, and returns everything else as a string.
 func settingValue(s string) any {
 	var value any
 	if json.Unmarshal([]byte(s), &value) == nil {
@@ -89,7 +88,7 @@ func settingValue(s string) any {
 }
 
 // prepare adds the people that the options name and returns a line about each way to log in.
-func (t *testserver) prepare(ctx context.Context, server *rocketchattest.Server) ([]string, error) {
+func (t *testserver) prepare(ctx context.Context, s *cli.Session, server *rocketchattest.Server) ([]string, error) {
 	lines := []string{"log in as admin with " + rocketchattest.AdminPassword}
 	if t.Password != "" {
 		lines[0] = "log in as admin with the password you gave"
@@ -112,21 +111,20 @@ func (t *testserver) prepare(ctx context.Context, server *rocketchattest.Server)
 	if t.Seed == "" {
 		return lines, nil
 	}
-	name, data, err := cli.ReadInput(ctx, t.Seed)
+	name, data, err := cli.ReadUTF8(ctx, t.Seed)
 	if err != nil {
 		return nil, err
 	}
-	people, err := readPeople(name, data)
-	if err != nil {
-		return nil, err
-	}
-	var problems []error
+	people, problems := readPeople(name, data)
 	for _, p := range people {
 		if _, err := server.AddUser(p.User); err != nil {
-			problems = append(problems, fmt.Errorf("%s:%d: %w", name, p.line, err))
+			problems = append(problems, fmt.Sprintf("%s:%d: %v", name, p.line, err))
 		}
 	}
-	return append(lines, fmt.Sprintf("%d people from %s", len(people), name)), errors.Join(problems...)
+	if len(problems) > 0 {
+		return nil, s.Refuse(name, problems)
+	}
+	return append(lines, fmt.Sprintf("%s from %s", cli.Count(len(people), "person", "people"), name)), nil
 }
 
 func demoAccounts() []rocketchattest.User {

@@ -10,7 +10,8 @@ import (
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
-// outbox serves the mails of a server at /mails and writes them to a file, one JSON object a line.
+// outbox serves the mails of a server at /mails and writes them to a file, one JSON object
+// per line.
 type outbox struct {
 	server *rocketchattest.Server
 
@@ -35,7 +36,8 @@ func writeMails(w io.Writer, mails []rocketchattest.Mail) error {
 	return nil
 }
 
-// wrap answers for the mails, and writes new ones to the file before the answer to the call that sent them is complete.
+// wrap serves the mails. It writes new mails to the file before the answer to the call that
+// sent them is complete.
 func (b *outbox) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/mails" {

@@ -1,19 +1,15 @@
 package main
 
 import (
-	"bytes"
-	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/rocketchat-go/rocketchat/examples/internal/cli"
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
-// columns are what a file of people may say about somebody, by the name of the column.
+// columns are the columns that a file of people may have.
 func columns() map[string]func(*rocketchattest.User, string) error {
 	return map[string]func(*rocketchattest.User, string) error{
 		"id":       func(u *rocketchattest.User, s string) error { u.ID = s; return nil },
@@ -28,7 +24,7 @@ func columns() map[string]func(*rocketchattest.User, string) error {
 	}
 }
 
-// unless sets the opposite of what a cell says; an empty cell says nothing.
+// unless sets the opposite of a cell; an empty cell changes nothing.
 func unless(s string, opposite *bool) error {
 	if s == "" {
 		return nil
@@ -41,63 +37,27 @@ func unless(s string, opposite *bool) error {
 	return nil
 }
 
-// person is somebody of a file.
+// person is a row of a file.
 type person struct {
 	rocketchattest.User
 	line int
 }
 
-// readPeople reads a CSV file whose first line has the names of the columns. The error
-// joins all problems, each with its line.
-func readPeople(name string, data []byte) ([]person, error) {
-	var (
-		people   []person
-		problems []error
-	)
-	problem := func(line int, format string, args ...any) {
-		problems = append(problems, fmt.Errorf("%s:%d: "+format, append([]any{name, line}, args...)...))
-	}
-	reader := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\uFEFF"))))
-	reader.FieldsPerRecord = -1 // it is checked here
-	header, err := reader.Read()
-	if err != nil {
-		return nil, fmt.Errorf("%s: there are no names of columns", name)
-	}
+// readPeople reads a CSV file, and returns what is wrong with it.
+func readPeople(name string, data []byte) (people []person, problems []string) {
 	known := columns()
-	for i, column := range header {
-		switch {
-		case known[column] == nil:
-			problem(1, "the column %q is not known", column)
-		case slices.Contains(header[:i], column):
-			problem(1, "there are two columns %q", column)
-		}
-	}
-	if !slices.Contains(header, "username") {
-		problem(1, "there is no column \"username\"; the columns are %q", header)
-	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
-	}
-	for {
-		row, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			return people, errors.Join(problems...)
-		}
-		if failure, ok := errors.AsType[*csv.ParseError](err); ok {
-			problem(failure.Line, "a quotation mark is out of place, column %d", failure.Column)
-			return nil, errors.Join(problems...)
-		}
-		line, _ := reader.FieldPos(0)
-		if len(row) != len(header) {
-			problem(line, "has %d cells, but the header has %d", len(row), len(header))
-			continue
-		}
-		p := person{line: line}
-		for i, cell := range row {
-			if err := known[header[i]](&p.User, strings.TrimSpace(cell)); err != nil {
-				problem(line, "%s %w", header[i], err)
+	sheet := cli.ReadCSV(name, data, func(column string) (string, bool) {
+		column = strings.ToLower(column)
+		return column, known[column] != nil
+	}, "username")
+	for _, row := range sheet.Rows {
+		p := person{line: row.Line}
+		for i, cell := range row.Cells {
+			if err := known[sheet.Columns[i]](&p.User, strings.TrimSpace(cell)); err != nil {
+				sheet.Problems = append(sheet.Problems, fmt.Sprintf("%s:%d: %s %v", name, row.Line, sheet.Columns[i], err))
 			}
 		}
 		people = append(people, p)
 	}
+	return people, sheet.Problems
 }

@@ -1,5 +1,5 @@
-// Command extra writes extra.go: the methods with which types that have a field Extra
-// encode themselves.
+// Command extra writes extra.go, which has the encoding methods of all types with a field
+// Extra.
 package main
 
 import (

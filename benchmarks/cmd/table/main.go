@@ -1,8 +1,8 @@
 // Command table measures all clients side by side and prints the tables of the README.
 //
-// Every round measures every client in every case, in turns of a few milliseconds and
-// in an order that changes, so that what else the machine does meets them all. A ratio
-// is the median of the ratios of the rounds.
+// Every round measures every client in every case, in turns of a few milliseconds and in
+// changing order, so that other work of the machine affects all of them. A ratio is the
+// median of the ratios of the rounds.
 package main
 
 import (
@@ -158,7 +158,7 @@ func of(results []benchmarks.Result, value func(benchmarks.Result) float64) []fl
 	return values
 }
 
-// quotients divides what was measured in the same round.
+// quotients divides measurements of the same round.
 func quotients(a, b []float64) []float64 {
 	q := make([]float64, len(a))
 	for i := range a {

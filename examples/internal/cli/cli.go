@@ -1,18 +1,22 @@
-// Package cli is what the examples have in common: the command line, the way to a server,
-// Ctrl-C, and what a person sees while a program works.
+// Package cli is shared by the examples: the command line, the connection to a server,
+// Ctrl-C, and the output for people.
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
 
 	"github.com/rocketchat-go/rocketchat"
@@ -26,7 +30,7 @@ const (
 	misused = 2
 )
 
-// Command is what a program does. Its fields are the flags and arguments, with tags for
+// Command is the work of a program. Its fields are the flags and arguments, with tags for
 // package kong.
 type Command interface {
 	Run(ctx context.Context, s *Session) error
@@ -36,7 +40,7 @@ type Command interface {
 type Tool struct {
 	Name        string
 	Summary     string // what it does, in some paragraphs
-	Permissions string // what the account must be allowed
+	Permissions string // that the account needs
 	Examples    []string
 	Changes     bool // whether it changes a server, and so has --dry-run
 	Results     bool // whether it has results, and so has --json
@@ -45,7 +49,7 @@ type Tool struct {
 	Command     Command
 }
 
-// Session is what a command works with.
+// Session is the environment of a running command.
 type Session struct {
 	Client *rocketchat.Client
 	Demo   *rocketchattest.Server // the embedded server; nil on a real one
@@ -56,6 +60,7 @@ type Session struct {
 
 	screen *os.File // standard error, if it is a terminal
 	bar    bar
+	wrote  bool // whether a result was written as JSON
 }
 
 // Main runs a tool and ends the process.
@@ -68,19 +73,34 @@ func (t Tool) main(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	signal.Ignore(syscall.SIGPIPE) // writing to a pipe without a reader fails, and ends the work in good order
 
-	s := &Session{Stdout: os.Stdout, Stderr: os.Stderr}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results := &stdout{file: os.Stdout, stop: cancel}
+	s := &Session{Stdout: results, Stderr: os.Stderr}
 	if isTerminal(os.Stderr) {
 		s.screen = os.Stderr
 	}
 	helped, err := t.parse(args, s)
-	if helped {
-		return done
-	}
-	if err == nil {
+	if err == nil && !helped {
 		err = t.run(ctx, s)
 	}
+	if failure := results.failure(); failure != nil {
+		return t.unwritten(s, failure)
+	}
 	return t.end(ctx, s, err)
+}
+
+// unwritten is the end of a program whose result could not be written.
+func (t Tool) unwritten(s *Session, failure error) int {
+	if path, ok := errors.AsType[*fs.PathError](failure); ok {
+		failure = path.Err
+	}
+	if !unread(failure) {
+		s.Note("%s: cannot write to standard output: %v", t.Name, failure)
+	}
+	return failed
 }
 
 func (t Tool) run(ctx context.Context, s *Session) (err error) {
@@ -106,11 +126,13 @@ func (t Tool) end(ctx context.Context, s *Session, err error) int {
 	for _, problem := range problems(err) {
 		s.Note("%s: %s", t.Name, problem)
 	}
-	if ctx.Err() != nil {
-		s.Note("%s: interrupted", t.Name)
-		return failed
+	interrupted := ctx.Err() != nil
+	if s.JSON && !s.wrote { // a script that expects JSON gets some
+		_ = s.WriteJSON(map[string][]string{"errors": allProblems(err, interrupted)})
 	}
-	if hint := t.hint(err); hint != "" {
+	if interrupted {
+		s.Note("%s: interrupted", t.Name)
+	} else if hint := t.hint(err); hint != "" {
 		s.Note("%s: %s", t.Name, hint)
 	}
 	return failed
@@ -120,21 +142,34 @@ func (t Tool) end(ctx context.Context, s *Session, err error) int {
 func (t Tool) hint(err error) string {
 	switch {
 	case errors.Is(err, rocketchat.ErrSecondFactorRequired):
+		if factor, ok := errors.AsType[*rocketchat.TwoFactorError](err); ok && factor.Challenge.Method != rocketchat.TwoFactorPassword {
+			return "run it on a terminal, where it can ask for the code"
+		}
 		return "set ROCKETCHAT_PASSWORD, or run it on a terminal, where it can ask"
+	case errors.Is(err, rocketchat.ErrSecondFactorInvalid):
+		return "the second factor was wrong; codes of an authenticator app also need the right time on both devices"
 	case errors.Is(err, rocketchat.ErrUnauthorized):
 		return "check ROCKETCHAT_USER_ID and ROCKETCHAT_TOKEN, or ROCKETCHAT_USER and ROCKETCHAT_PASSWORD"
 	case errors.Is(err, rocketchat.ErrForbidden):
 		return "the account needs the permissions " + t.Permissions
 	case errors.Is(err, rocketchat.ErrUnreachable):
 		return "check ROCKETCHAT_URL and the network"
+	case errors.Is(err, rocketchat.ErrEndpointUnknown):
+		return "check ROCKETCHAT_URL: there is no Rocket.Chat server at this address, or it is too old"
+	case errors.Is(err, rocketchat.ErrRedirected), errors.Is(err, rocketchat.ErrBadAnswer):
+		return "check ROCKETCHAT_URL: this may not be the address of a Rocket.Chat server"
 	}
 	return ""
 }
 
 // parse reads the command line. It reports whether that asked for help, which was printed.
 func (t Tool) parse(args []string, s *Session) (helped bool, err error) {
+	to := s.Stdout
+	if terminal := terminalOf(to); terminal != nil {
+		to = terminal // kong gets the width from a file
+	}
 	options := []kong.Option{
-		kong.Name(t.Name), kong.Description(t.Summary), kong.Writers(s.Stdout, s.Stderr), kong.Help(t.help),
+		kong.Name(t.Name), kong.Description(t.Summary), kong.Writers(to, s.Stderr), kong.Help(t.help),
 		kong.Exit(func(int) { helped = true }),
 	}
 	var dry struct {
@@ -156,9 +191,31 @@ func (t Tool) parse(args []string, s *Session) (helped bool, err error) {
 	_, err = parser.Parse(doubleDashes(parser.Model, args))
 	s.DryRun, s.JSON = dry.DryRun, form.JSON
 	if err != nil && !helped {
-		return false, Usage("%v", err)
+		return false, Usage("%s", explainFlag(err.Error()))
 	}
 	return helped, nil
+}
+
+// flagErrors are the messages of kong that speak of types, and how an operator would say
+// it.
+var flagErrors = []struct {
+	kong  *regexp.Regexp
+	plain string
+}{
+	{regexp.MustCompile(`: expected a valid \d+ bit u?int but got (".*")$`), " must be a whole number, not $1"},
+	{regexp.MustCompile(`: expected a float but got (".*") \(\w+\)$`), " must be a number, not $1"},
+	{regexp.MustCompile(`: expected duration but got (".*"): .*$`), " must be a time such as 30s or 5m, not $1"},
+	{regexp.MustCompile(`: expected "<key>=<value>" but got (".*")$`), " must be NAME=VALUE, not $1"},
+	{regexp.MustCompile(`: bool value must be .* but got (".*")$`), " must be true or false, not $1"},
+	{regexp.MustCompile(`: expected \w+ value but got (".*") \(.*$`), " needs a value before $1"},
+	{regexp.MustCompile(`: expected \w+ value but got "EOL" \(EOL\)$`), " needs a value"},
+}
+
+func explainFlag(message string) string {
+	for _, e := range flagErrors {
+		message = e.kong.ReplaceAllString(message, e.plain)
+	}
+	return message
 }
 
 // doubleDashes accepts -flag for --flag, as Go's own programs do.
@@ -183,22 +240,37 @@ func doubleDashes(app *kong.Application, args []string) []string {
 	return accepted
 }
 
-// help prints what kong knows of the program, and what it does not.
+// help prints the help of kong, and after it the environment, the permissions, the
+// examples and the exit codes.
 func (t Tool) help(options kong.HelpOptions, ctx *kong.Context) error {
 	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
 		return err
 	}
+	limit := cmp.Or(width(ctx.Stdout), helpWidth)
 	var b strings.Builder
+	section := func(title string, lines ...string) {
+		fmt.Fprintf(&b, "\n%s:\n", title)
+		for _, line := range lines {
+			fmt.Fprintln(&b, wrap("  "+line, limit))
+		}
+	}
 	if !t.Offline {
-		fmt.Fprintf(&b, "\n%s\nPermissions:\n  %s\n", environment, t.Permissions)
+		section("Environment", environment...)
+		section("Permissions", t.Permissions)
 	}
-	fmt.Fprint(&b, "\nExamples:\n")
-	for _, example := range t.Examples {
-		fmt.Fprintln(&b, "  "+strings.TrimSpace(t.Name+" "+example))
+	examples := make([]string, len(t.Examples))
+	for i, example := range t.Examples {
+		examples[i] = strings.TrimSpace(t.Name + " " + example)
+		if text.StringWidth(examples[i])+len("  ") > limit {
+			examples[i] = strings.ReplaceAll(examples[i], " --", " \\\n    --")
+		}
 	}
-	fmt.Fprint(&b, "\nExit code: 0 if all was done, 1 if something failed or was not done, 2 for wrong use.\n")
+	fmt.Fprintf(&b, "\nExamples:\n  %s\n", strings.Join(examples, "\n  "))
+	section("Exit code", "0 if all was done, 1 if something failed or was not done, 2 for wrong use.")
 	_, err := io.WriteString(ctx.Stdout, b.String())
 	return err
 }
+
+const helpWidth = 80 // where the width of the terminal is not known
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

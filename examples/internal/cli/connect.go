@@ -11,22 +11,19 @@ import (
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
-const environment = `Environment:
-  ROCKETCHAT_URL       address of the server; without it, a server in memory is used
-  ROCKETCHAT_USER_ID   with ROCKETCHAT_TOKEN: act with a login token or a personal access token
-  ROCKETCHAT_TOKEN
-  ROCKETCHAT_USER      with ROCKETCHAT_PASSWORD: log in, and log out at the end
-  ROCKETCHAT_PASSWORD  answers, also beside a token, when the server asks for the password as a
-                       second factor; what is not set is asked for on a terminal
-  ROCKETCHAT_PLAIN_HTTP=true  allow an http address of another machine, although everybody on
-                       the way can read along
-  NO_COLOR             set it to anything for output without colors
-`
+// environment explains the variables, each in a paragraph of the help.
+var environment = []string{
+	"ROCKETCHAT_URL is the address of the server. Without it, a server in memory is used.",
+	"ROCKETCHAT_USER_ID and ROCKETCHAT_TOKEN: act with a login token or a personal access token.",
+	"ROCKETCHAT_USER and ROCKETCHAT_PASSWORD: log in, and log out at the end. The password also answers when the server asks for it as a second factor, beside a token, too. On a terminal, a missing password is asked for.",
+	"ROCKETCHAT_PLAIN_HTTP=true allows an http address of another machine, although everybody on the way can read along.",
+	"NO_COLOR, set to anything, turns colors off.",
+}
 
-// Demo describes the embedded server, which a tool uses if there is no other.
+// Demo describes the embedded server, which a tool uses without ROCKETCHAT_URL.
 type Demo struct {
 	Options []rocketchattest.Option
-	Prepare func(*rocketchattest.Server) // makes more than the people of [Staff]; may be nil
+	Prepare func(*rocketchattest.Server) // adds to the people of [Staff]; may be nil
 }
 
 // connect makes the client.
@@ -34,7 +31,7 @@ func (s *Session) connect(ctx context.Context, demo Demo) error {
 	user, token, password := os.Getenv("ROCKETCHAT_USER"), os.Getenv("ROCKETCHAT_TOKEN"), os.Getenv("ROCKETCHAT_PASSWORD")
 	switch {
 	case os.Getenv("ROCKETCHAT_URL") == "" && user+token+password+os.Getenv("ROCKETCHAT_USER_ID") != "":
-		return Usage("there are credentials for a server, but ROCKETCHAT_URL is not set")
+		return Usage("credentials are set, but ROCKETCHAT_URL is not")
 	case os.Getenv("ROCKETCHAT_URL") == "":
 		return s.embed(demo)
 	case user == "" && token == "":
@@ -75,7 +72,7 @@ func (s *Session) embed(demo Demo) error {
 	if demo.Prepare != nil {
 		demo.Prepare(s.Demo)
 	}
-	s.Note("ROCKETCHAT_URL is not set: this is a server in memory with %d accounts, which is gone at the end", len(s.Demo.Users()))
+	s.Note("ROCKETCHAT_URL is not set; using a server in memory with %d accounts", len(s.Demo.Users()))
 	var err error
 	s.Client, err = rocketchat.New(s.Demo.URL(),
 		rocketchat.WithTransport(s.Demo),

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -18,21 +16,30 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
-	"golang.org/x/term"
 )
 
 // Print writes a line of the result.
 func (s *Session) Print(format string, args ...any) {
-	_, _ = fmt.Fprintln(s.Stdout, Plain(fmt.Sprintf(format, args...)))
+	_, _ = fmt.Fprintln(s.Stdout, wrap(Plain(fmt.Sprintf(format, args...)), width(s.Stdout)))
 }
 
-// Note writes a line about the work, which is no part of the result.
+// Note writes a line about the work, which is not part of the result.
 func (s *Session) Note(format string, args ...any) {
-	s.bar.above(func() { _, _ = fmt.Fprintln(s.Stderr, Plain(fmt.Sprintf(format, args...))) })
+	line := wrap(Plain(fmt.Sprintf(format, args...)), width(s.Stderr))
+	s.bar.above(func() { _, _ = fmt.Fprintln(s.Stderr, line) })
 }
 
-// Plain makes a text of other people fit for a line on a terminal: names and messages can
-// hold characters that clear a screen, move the cursor or reverse the line.
+// Count is a number with its noun: "1 file", "3 files".
+func Count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// Plain replaces the characters of a text that a terminal would obey. Names and messages
+// are written by other people, and could clear the screen, move the cursor or reverse the
+// line.
 func Plain(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsGraphic(r) || r == '\u200c' || r == '\u200d' { // the joiners of scripts and emoji
@@ -44,6 +51,7 @@ func Plain(text string) string {
 
 // WriteJSON writes the result as JSON, without characters that a terminal would obey.
 func (s *Session) WriteJSON(result any) error {
+	s.wrote = true
 	var b bytes.Buffer
 	out := json.NewEncoder(&b)
 	out.SetEscapeHTML(false)
@@ -64,22 +72,6 @@ func (s *Session) WriteJSON(result any) error {
 	_, err := io.WriteString(s.Stdout, escaped.String())
 	return err
 }
-
-// WriteCSV writes rows for a spreadsheet, or for whoever looks at the file on a terminal.
-func WriteCSV(to io.Writer, rows [][]string) error {
-	safe := make([][]string, len(rows))
-	for i, row := range rows {
-		safe[i] = make([]string, len(row))
-		for j, cell := range row {
-			safe[i][j] = formula.ReplaceAllString(Plain(cell), "${1}'${2}")
-		}
-	}
-	return csv.NewWriter(to).WriteAll(safe)
-}
-
-// formula is what makes a spreadsheet compute a cell. Where ; separates cells, one can
-// begin after it.
-var formula = regexp.MustCompile(`(^|;)(\s*[-=+@＝＋－＠])`)
 
 // OutFile is a file that appears under its name when it is complete. It is opened before
 // the work begins, so that a missing folder or a full disk is noticed in time.
@@ -157,19 +149,6 @@ func (s *Session) TableTo(to io.Writer, header []string, rows [][]string, sparin
 	if len(left) > 0 {
 		s.Note("not shown, because the terminal is too narrow: %s", strings.Join(left, ", "))
 	}
-}
-
-// width is how many columns a terminal has; 0 for other writers.
-func width(w io.Writer) int {
-	file, ok := w.(*os.File)
-	if !ok || !isTerminal(file) {
-		return 0
-	}
-	columns, _, err := term.GetSize(int(file.Fd()))
-	if err != nil {
-		return 0
-	}
-	return columns
 }
 
 func snip(cell string, width int) string { return text.Snip(cell, width, "…") }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,19 +8,19 @@ import (
 	"github.com/rocketchat-go/rocketchat"
 )
 
-// UsageError is a wrong use of a tool.
+// UsageError is the error of a wrong command line.
 type UsageError struct{ text string }
 
 // Error implements error.
 func (e *UsageError) Error() string { return e.text }
 
-// Usage is the error of a wrong use.
+// Usage returns the error of a wrong command line.
 func Usage(format string, args ...any) error { return &UsageError{fmt.Sprintf(format, args...)} }
 
-// ReportedError is the end of a program whose problems were all written already.
+// ReportedError is the end of a program that has written all its problems already.
 type ReportedError struct{ cause error }
 
-// Reported ends a program with exit code 1, and without another word about cause, which
+// Reported ends a program with exit code 1, and without another message about cause, which
 // may be nil.
 func Reported(cause error) error { return &ReportedError{cause} }
 
@@ -31,21 +30,46 @@ func (e *ReportedError) Error() string { return fmt.Sprint(e.cause) }
 // Unwrap returns the cause.
 func (e *ReportedError) Unwrap() error { return e.cause }
 
-// problems are the lines about an error: one for each error that was joined.
-func problems(err error) []string {
-	switch err.(type) { //nolint:errorlint // what wraps it has something to say
-	case nil, *ReportedError:
-		return nil
+// Refuse writes the problems of a file, one a line, and how many there are.
+func (s *Session) Refuse(file string, problems []string) error {
+	errs := make([]error, len(problems))
+	for i, problem := range problems {
+		s.Note("%s", problem)
+		errs[i] = errors.New(problem)
 	}
-	if err == context.Canceled { //nolint:errorlint // which the end of the program tells
-		return nil
+	s.Note("%s in %s; nothing was changed", Count(len(problems), "problem", "problems"), file)
+	return Reported(errors.Join(errs...))
+}
+
+// problems are the lines about an error: one for each error that was joined. Problems that
+// were written already are left out.
+func problems(err error) []string { return linesOf(err, false) }
+
+// allProblems are the problems of a program whose output is JSON.
+func allProblems(err error, interrupted bool) []string {
+	lines := linesOf(err, true)
+	if interrupted {
+		lines = append(lines, "interrupted")
+	}
+	return lines
+}
+
+func linesOf(err error, reported bool) []string {
+	if r, ok := err.(*ReportedError); ok { //nolint:errorlint // an error that wraps it has something to say
+		if !reported {
+			return nil
+		}
+		return linesOf(r.cause, reported)
 	}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok && err.Error() == errors.Join(joined.Unwrap()...).Error() {
 		var lines []string
 		for _, one := range joined.Unwrap() {
-			lines = append(lines, problems(one)...)
+			lines = append(lines, linesOf(one, reported)...)
 		}
 		return lines
+	}
+	if err == nil || !begun(err) { // the end of the program says that it was interrupted
+		return nil
 	}
 	return []string{Explain(err)}
 }
@@ -53,7 +77,7 @@ func problems(err error) []string {
 // Explain is the text of an error for somebody who runs a program, rather than for
 // somebody who writes one.
 func Explain(err error) string {
-	text := err.Error()
+	text := strings.TrimPrefix(err.Error(), "prompt: ")
 	if e, ok := errors.AsType[*rocketchat.Error](err); ok {
 		text = strings.Replace(text, e.Error(), explained(e), 1)
 	}
@@ -61,6 +85,9 @@ func Explain(err error) string {
 }
 
 func explained(e *rocketchat.Error) string {
+	if login, ok := errors.AsType[*rocketchat.Error](e.Unwrap()); ok && login.Op == "login" {
+		e = login // the call that needed it does not matter
+	}
 	switch {
 	case strings.HasPrefix(e.Field, "ROCKETCHAT_"):
 		return e.Field + " " + e.Message

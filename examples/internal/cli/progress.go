@@ -22,7 +22,7 @@ type bar struct {
 	drawn *progressbar.ProgressBar
 }
 
-// above lets write write lines where the bar is, which moves down.
+// above calls write with the bar out of the way; the bar moves down.
 func (b *bar) above(write func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -59,9 +59,9 @@ type Progress struct {
 	ended int
 }
 
-const much = 10 // steps, that are worth a bar
+const much = 10 // steps that are worth a bar
 
-// Progress begins a piece of work of so many steps.
+// Progress begins a piece of work with total steps.
 func (s *Session) Progress(title string, total int) *Progress {
 	if s.screen != nil && total >= much {
 		s.bar.set(progressbar.NewOptions(total,
@@ -90,7 +90,7 @@ func (p *Progress) Step(name, outcome string, err error) {
 	}
 }
 
-// Tick counts a step that is not worth a line.
+// Tick counts a step without writing a line.
 func (p *Progress) Tick() { p.s.bar.add() }
 
 // Close ends the work, finished or not.
@@ -102,11 +102,12 @@ func (s *Session) warn(format string, args ...any) {
 		s.Note(format, args...)
 		return
 	}
-	line := text.FgRed.EscapeSeq() + Plain(fmt.Sprintf(format, args...)) + text.Reset.EscapeSeq()
+	plain := wrap(Plain(fmt.Sprintf(format, args...)), width(s.Stderr))
+	line := text.FgRed.EscapeSeq() + plain + text.Reset.EscapeSeq()
 	s.bar.above(func() { _, _ = fmt.Fprintln(s.Stderr, line) })
 }
 
-// Outcome is what became of one item.
+// Outcome is the result for one item.
 type Outcome struct {
 	Name   string `json:"name"`
 	Result string `json:"result"` // done, failed or not begun
@@ -114,9 +115,9 @@ type Outcome struct {
 	Error  string `json:"error,omitempty"`
 }
 
-// Each does f for every item, so many at a time, and shows how far it is. One that fails
-// does not stop the others. After Ctrl-C no other is begun. The last line counts what was
-// done, what failed and what was not begun.
+// Each calls f for every item, atOnce of them at a time, and shows the progress. A failure
+// does not stop the others. After Ctrl-C no further item is begun. The last line counts
+// what was done, what failed and what was not begun.
 func Each[T any](ctx context.Context, s *Session, title string, atOnce int, items []T, name func(T) string, f func(context.Context, T) (string, error)) ([]Outcome, error) {
 	var (
 		work    errgroup.Group
@@ -152,7 +153,7 @@ func Each[T any](ctx context.Context, s *Session, title string, atOnce int, item
 			return nil
 		})
 	}
-	_ = work.Wait() // its functions return none
+	_ = work.Wait() // the functions above return no error
 	shown.Close()
 	for _, o := range outcomes {
 		if o.Result == "not begun" {
@@ -166,7 +167,8 @@ func Each[T any](ctx context.Context, s *Session, title string, atOnce int, item
 	return outcomes, nil
 }
 
-// begun reports whether what ended with err was begun, and not kept from it by Ctrl-C.
+// begun reports whether a step that ended with err had begun. It had not if Ctrl-C came
+// before its first call was sent.
 func begun(err error) bool {
 	failure, called := errors.AsType[*rocketchat.Error](err)
 	return !errors.Is(err, context.Canceled) || called && failure.Attempts > 0

@@ -8,10 +8,10 @@ import (
 	"github.com/rocketchat-go/rocketchat"
 )
 
-// waits tells a person why nothing happens, once for each window of the server.
+// waits announces waits for the rate limit, once for each window.
 func (s *Session) waits() rocketchat.Trace {
 	var mu sync.Mutex
-	until := make(map[string]time.Time) // by operation: what was told already
+	until := make(map[string]time.Time) // by operation: the end of the announced wait
 	return rocketchat.Trace{Waiting: func(_ context.Context, w rocketchat.WaitInfo) {
 		if w.Reason != rocketchat.WaitRouteLimit && w.Reason != rocketchat.WaitUserLimit {
 			return

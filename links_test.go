@@ -1,0 +1,103 @@
+package rocketchat_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// pages returns all Markdown files of the repository, by path.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	found := make(map[string]string)
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == ".git" || d.Name() == "testdata" || d.Name() == "node_modules"):
+			return filepath.SkipDir
+		case d.IsDir() || filepath.Ext(path) != ".md":
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		found[path] = string(text)
+		return err
+	})
+	require.NoError(t, err)
+	return found
+}
+
+var (
+	fencedCode = regexp.MustCompile("(?ms)^[ \t]*```.*?^[ \t]*```")
+	inlineCode = regexp.MustCompile("`[^`\n]*`")
+	linkTarget = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading    = regexp.MustCompile(`(?m)^#{1,6} +(.+)$`)
+)
+
+// TestLinks checks that relative links lead to files, and fragments to headings.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	all := pages(t)
+	links := 0
+	for page, text := range all {
+		text = fencedCode.ReplaceAllString(text, "")
+		for _, match := range linkTarget.FindAllStringSubmatch(text, -1) {
+			target, fragment, _ := strings.Cut(match[1], "#")
+			if strings.Contains(target, ":") { // another site
+				continue
+			}
+			links++
+			path := page
+			if target != "" {
+				path = filepath.Join(filepath.Dir(page), filepath.FromSlash(target))
+			}
+			_, err := os.Stat(path)
+			if !assert.NoError(t, err, "%s: %s", page, match[1]) || fragment == "" {
+				continue
+			}
+			assert.Contains(t, fragmentsOf(all[path]), fragment, "%s: %s", page, match[1])
+		}
+	}
+	assert.Greater(t, links, 50, "few links were found")
+}
+
+// fragmentsOf returns the fragments of the headings of a page, as GitHub makes them.
+func fragmentsOf(text string) (fragments []string) {
+	for _, match := range heading.FindAllStringSubmatch(fencedCode.ReplaceAllString(text, ""), -1) {
+		fragments = append(fragments, strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-', r == '_', unicode.IsLetter(r), unicode.IsNumber(r):
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, match[1]))
+	}
+	return fragments
+}
+
+// TestModulesAreExplained checks that the pages for newcomers mention every module.
+func TestModulesAreExplained(t *testing.T) {
+	t.Parallel()
+	work, err := os.ReadFile("go.work")
+	require.NoError(t, err)
+	modules := regexp.MustCompile(`(?m)^\t\./(\S+)$`).FindAllStringSubmatch(string(work), -1)
+	require.Greater(t, len(modules), 8)
+	for _, page := range []string{"README.md", "CONTRIBUTING.md", filepath.Join("docs", "design.md")} {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		named := inlineCode.FindAllString(string(text), -1)
+		for _, module := range append(modules, []string{"", "tools"}) { // which is not part of the workspace
+			assert.True(t, slices.Contains(named, "`"+module[1]+"`"), "%s does not explain module %s", page, module[1])
+		}
+	}
+}
