@@ -99,7 +99,7 @@ func decodeOptions() json.Options {
 	return json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 }
 
-// identified is a result that must have an ID.
+// identified is a result that must have what identity returns.
 type identified interface{ identity() string }
 
 // decode reads the result from an answer with status 200, or the failure that it reports in
@@ -131,7 +131,7 @@ func decode[T any](c *call) (T, error) {
 		return none, badAnswer(c, "the answer does not say that the call succeeded", nil)
 	}
 	if who, ok := any(value).(identified); ok && who.identity() == "" {
-		return none, badAnswer(c, `the answer has no "_id"`, nil)
+		return none, badAnswer(c, "the answer does not say whose it is", nil)
 	}
 	return value, nil
 }
@@ -290,10 +290,34 @@ const (
 
 const errTooDense = plainError("it has far more values than its size allows")
 
-// tooDense reports whether a long text has more values than a server would send. Nearly
-// every value has a comma before it, and servers send about one in 20 bytes.
+// tooDense reports whether a long text has more values than a server would send.
 func tooDense(body []byte) bool {
-	return len(body) > 64<<10 && bytes.Count(body, []byte(","))*5 > len(body)
+	if len(body) <= mayBeDense || weight(body) <= len(body) {
+		return false
+	}
+	outside := 0 // of strings, which can hold anything
+	quoted := false
+	for i := 0; i < len(body); i++ {
+		switch b := body[i]; {
+		case b == '"':
+			quoted = !quoted
+		case quoted && b == '\\':
+			i++
+		case !quoted:
+			outside += weight(body[i : i+1])
+		}
+	}
+	return outside > len(body)
+}
+
+// mayBeDense is the size up to which a text may have any number of values.
+const mayBeDense = 64 << 10
+
+// weight is the least size of a text with so many values. A comma stands before nearly
+// every value, and servers send one in about 20 bytes and an object in about 50. A value
+// of any type takes up to 100 bytes of memory, an object of any members 330.
+func weight(text []byte) int {
+	return 5*(bytes.Count(text, []byte(","))+bytes.Count(text, []byte("["))) + 14*bytes.Count(text, []byte("{"))
 }
 
 // withoutValues removes the quoted piece of the answer from a decoding error.

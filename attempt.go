@@ -65,6 +65,9 @@ func (c *call) addHeaders(header http.Header) {
 func (c *call) bounded(req *http.Request, traced http.Header) (*http.Response, error) {
 	c.answer.reset()
 	outer := req.Context()
+	if outer.Err() != nil { // a trace ended it
+		return nil, &notSentError{ended(outer)}
+	}
 	ctx, cancel := context.WithCancel(outer)
 	timer := time.AfterFunc(c.client.config.attemptTimeout, cancel)
 	streamed := false
@@ -82,6 +85,9 @@ func (c *call) bounded(req *http.Request, traced http.Header) (*http.Response, e
 	transport := c.client.config.transport
 	res, err := transport.RoundTrip(c.attempt(ctx, req, traced))
 	if err == nil {
+		err = final(res)
+	}
+	if err == nil {
 		if streamed = c.streamed(res, cancel); !streamed {
 			err = c.answer.read(res, transport, c.client.config.maxAnswer)
 		}
@@ -97,10 +103,31 @@ func (c *call) bounded(req *http.Request, traced http.Header) (*http.Response, e
 	case ctx.Err() != nil:
 		err = errAttemptTimeout
 	}
-	if sent != nil && sent.noConnection() {
-		err = &noConnectionError{err}
+	if sent != nil {
+		err = sent.seenIn(err, transport.tells)
 	}
 	return nil, err
+}
+
+const (
+	errNoResponse = plainError("the transport returned no response")
+	errNotFinal   = plainError("the response has a status that ends no call")
+)
+
+// final checks that a response is one that can be read to its end, which that of a
+// switched protocol has not.
+func final(res *http.Response) error {
+	if res == nil {
+		return errNoResponse
+	}
+	if res.Body == nil {
+		res.Body = http.NoBody
+	}
+	if res.StatusCode < http.StatusOK {
+		_ = res.Body.Close()
+		return errNotFinal
+	}
+	return nil
 }
 
 // attempt makes the request of an attempt. It has headers of its own, because net/http may

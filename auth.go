@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/rocketchat-go/rocketchat/gate"
 )
 
 // Credentials identify a caller to the server.
@@ -82,6 +84,13 @@ func fitsHeader(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
+// isToken reports whether text can be the name of a header.
+func isToken(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r)
+	})
+}
+
 // cookies are the credentials for pictures, for which servers ignore headers.
 func (c Credentials) cookies() string {
 	return "rc_uid=" + url.PathEscape(c.UserID) + "; rc_token=" + url.PathEscape(c.Token.Reveal())
@@ -110,13 +119,20 @@ func (c *call) sign(ctx context.Context) error {
 func (c *call) provide(ctx context.Context, refused Credentials) (Credentials, error) {
 	switch provider := c.client.config.credentials.(type) {
 	case *session:
-		return provider.credentials(ctx, c.client, c.waitLeft(), refused)
+		return provider.credentials(ctx, c, refused)
 	default:
 		credentials, err := provider.Credentials(ctx, refused)
 		if err != nil && !errors.Is(err, errNoCredentials) {
 			err = &callerError{err}
 		}
 		return credentials, err
+	}
+}
+
+// accepted tells a session that the server took its credentials.
+func (c *call) accepted() {
+	if session, ok := c.client.config.credentials.(*session); ok && c.answer.status < 500 && c.answer.status != 401 {
+		session.accepted(c.credentials)
 	}
 }
 
@@ -150,6 +166,9 @@ type session struct {
 	wrong   error // the server refused the log-in
 	wrongAt time.Time
 	closed  bool
+
+	unproven int // log-ins since a session was accepted
+	openedAt time.Time
 }
 
 // loggingIn is a log-in in progress. Its result is read after done is closed.
@@ -157,11 +176,57 @@ type loggingIn struct {
 	done chan struct{}
 	err  error
 	own  bool // the failure concerns only the call that logged in
+
+	mu     sync.Mutex
+	until  time.Time     // it waits for the rate limit until then at least
+	paused chan struct{} // closed when until changes
 }
 
-// wrongFor is how long a refused log-in is not repeated, so that retries do not get the
-// account blocked.
-const wrongFor = time.Minute
+func newLogin() *loggingIn {
+	return &loggingIn{done: make(chan struct{}), err: errLoginBroken, own: true, paused: make(chan struct{})}
+}
+
+// pause notes a pause of the log-in.
+func (l *loggingIn) pause(wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.until = time.Now().Add(wait)
+	close(l.paused)
+	l.paused = make(chan struct{})
+}
+
+// wait waits for the end of the log-in, unless it waits for the rate limit longer than
+// the call may.
+func (l *loggingIn) wait(ctx context.Context, c *call) error {
+	start, left := time.Now(), c.waitLeft()
+	for {
+		l.mu.Lock()
+		until, paused := l.until, l.paused
+		l.mu.Unlock()
+		if left != 0 && until.After(start.Add(left)) || !mayWait(ctx, time.Until(until), 0) {
+			return &gate.WaitError{Wait: time.Until(until)}
+		}
+		select {
+		case <-l.done:
+			if end := time.Now(); until.After(start) {
+				*c.settings.waited += min(until.Sub(start), end.Sub(start))
+			}
+			return nil
+		case <-paused:
+		case <-ctx.Done():
+			return ended(ctx)
+		}
+	}
+}
+
+const (
+	// wrongFor is how long a refused log-in is not repeated, so that retries do not get the
+	// account blocked.
+	wrongFor = time.Minute
+	// maxUnproven bounds the log-ins whose sessions are refused at once. Each replaces an
+	// older session of the account.
+	maxUnproven = 2
+)
 
 const (
 	errLoginBroken = plainError("the log-in panicked")
@@ -170,12 +235,11 @@ const (
 
 // Credentials implements [CredentialsProvider].
 func (s *session) Credentials(ctx context.Context, refused Credentials) (Credentials, error) {
-	return s.credentials(ctx, s.owner, 0, refused)
+	return s.credentials(ctx, newCall(s.owner, endpoint{op: "credentials"}), refused)
 }
 
-// credentials returns those of the open session, or logs in with client, which may wait
-// for the rate limit as long as maxWait says.
-func (s *session) credentials(ctx context.Context, client *Client, maxWait time.Duration, refused Credentials) (Credentials, error) {
+// credentials returns those of the open session, or logs in on behalf of a call.
+func (s *session) credentials(ctx context.Context, c *call, refused Credentials) (Credentials, error) {
 	for {
 		s.mu.Lock()
 		switch {
@@ -185,6 +249,9 @@ func (s *session) credentials(ctx context.Context, client *Client, maxWait time.
 		case s.closed:
 			defer s.mu.Unlock()
 			return Credentials{}, errClosed
+		case s.current != (Credentials{}) && s.unproven >= maxUnproven && time.Since(s.openedAt) < wrongFor:
+			defer s.mu.Unlock()
+			return s.current, nil // refused like those before
 		case s.wrong != nil && time.Since(s.wrongAt) < wrongFor:
 			defer s.mu.Unlock()
 			return Credentials{}, s.wrong
@@ -192,18 +259,16 @@ func (s *session) credentials(ctx context.Context, client *Client, maxWait time.
 		login := s.pending
 		leader := login == nil
 		if leader {
-			login = &loggingIn{done: make(chan struct{}), err: errLoginBroken, own: true}
+			login = newLogin()
 			s.pending = login
 		}
 		s.mu.Unlock()
 
 		if leader {
-			return s.open(ctx, client, maxWait, login)
+			return s.open(ctx, c, login)
 		}
-		select {
-		case <-login.done:
-		case <-ctx.Done():
-			return Credentials{}, ended(ctx)
+		if err := login.wait(ctx, c); err != nil {
+			return Credentials{}, err
 		}
 		if login.err != nil && !login.own {
 			return Credentials{}, login.err
@@ -212,7 +277,7 @@ func (s *session) credentials(ctx context.Context, client *Client, maxWait time.
 }
 
 // open logs in for all who wait for login.
-func (s *session) open(ctx context.Context, client *Client, maxWait time.Duration, login *loggingIn) (opened Credentials, err error) {
+func (s *session) open(ctx context.Context, c *call, login *loggingIn) (opened Credentials, err error) {
 	defer func() {
 		if s.settle(login, opened) {
 			after, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
@@ -221,11 +286,11 @@ func (s *session) open(ctx context.Context, client *Client, maxWait time.Duratio
 			opened = Credentials{}
 		}
 	}()
-	var callOpts []CallOption
-	if maxWait > 0 {
-		callOpts = append(callOpts, WithMaxWait(maxWait))
-	}
-	result, err := client.Sessions.Login(ctx, s.user, s.password, callOpts...)
+	callOpts := sharing(c.settings.waited, []CallOption{callOption(func(settings *callSettings) error {
+		settings.maxWait, settings.pauses = c.settings.maxWait, login.pause
+		return nil
+	})})
+	result, err := c.client.Sessions.Login(ctx, s.user, s.password, callOpts...)
 	if err == nil {
 		opened = result.Credentials()
 	}
@@ -248,10 +313,22 @@ func (s *session) settle(login *loggingIn, opened Credentials) (late bool) {
 		return true
 	}
 	s.current = opened
+	if opened != (Credentials{}) {
+		s.unproven, s.openedAt = s.unproven+1, time.Now()
+	}
 	if e, ok := errors.AsType[*Error](login.err); ok && e.Class == ErrUnauthorized && !e.foreign {
 		s.wrong, s.wrongAt = login.err, time.Now()
 	}
 	return false
+}
+
+// accepted notes that the server took the credentials.
+func (s *session) accepted(credentials Credentials) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == credentials {
+		s.unproven = 0
+	}
 }
 
 // close ends the session. Calls that need credentials fail from now on.

@@ -427,3 +427,77 @@ func TestBadCredentialsAreNotSent(t *testing.T) {
 		assert.Equal(t, want, srv.Count("users.generatePersonalAccessToken"), code)
 	}
 }
+
+// TestRefusedSessions: a server that refuses every session, as behind a proxy that drops
+// headers, does not make every call log in.
+func TestRefusedSessions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var logins atomic.Int32
+		refuses := true
+		c, err := New("https://chat.example.org", WithLogin("u", "p"), WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+			time.Sleep(latency)
+			switch {
+			case r.URL.Path == "/api/v1/login":
+				return replyJSON(200, fmt.Sprintf(`{"status":"success","data":{"userId":"u","authToken":"t%d"}}`, logins.Add(1))), nil
+			case refuses:
+				return replyJSON(401, `{"success":false,"error":"You must be logged in to do this."}`), nil
+			}
+			return replyJSON(200, `{"success":true,"_id":"u"}`), nil
+		})))
+		require.NoError(t, err)
+		var all sync.WaitGroup
+		for i := range 1000 {
+			all.Go(func() {
+				time.Sleep(time.Duration(i) * 30 * time.Millisecond)
+				_, err := c.Me.Get(t.Context())
+				assert.ErrorIs(t, err, ErrUnauthorized)
+			})
+		}
+		all.Wait()
+		assert.EqualValues(t, maxUnproven, logins.Load())
+
+		time.Sleep(wrongFor)
+		refuses = false
+		for range 10 { // sessions that end are another thing
+			_, err = c.Me.Get(t.Context())
+			require.NoError(t, err)
+		}
+		assert.EqualValues(t, maxUnproven, logins.Load())
+	})
+}
+
+// TestLoginAnswers: a refusal is one whatever its text, and a log-in without a token opens
+// no session.
+func TestLoginAnswers(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		status int
+		body   string
+		class  Class
+		logins int32
+	}{
+		{401, `{"status":"error","error":403,"message":"User not found"}`, ErrUnauthorized, 1},
+		{401, `{"status":"error","error":"Unauthorized","message":"User not found"}`, ErrUnauthorized, 1},
+		{200, `{"status":"success","data":{}}`, ErrBadAnswer, 20},
+		{200, `{"status":"success","data":{"userId":"u"}}`, ErrBadAnswer, 20},
+		{200, `{"status":"success","data":{"authToken":"t"}}`, ErrBadAnswer, 20},
+		{200, `{"status":"success","data":null}`, ErrBadAnswer, 20},
+	} {
+		var logins, others atomic.Int32
+		c, err := New("https://chat.example.org", WithLogin("u", "p"), WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/api/v1/login" {
+				logins.Add(1)
+			} else {
+				others.Add(1)
+			}
+			return replyJSON(tc.status, tc.body), nil
+		})))
+		require.NoError(t, err)
+		for range 20 {
+			require.ErrorIs(t, deleteUser(t.Context(), c), tc.class, tc.body)
+		}
+		assert.Equal(t, tc.logins, logins.Load(), tc.body)
+		assert.Zero(t, others.Load(), tc.body)
+	}
+}

@@ -36,6 +36,8 @@ type call struct {
 // callSettings are set by call options.
 type callSettings struct {
 	maxWait     time.Duration
+	waited      *time.Duration      // for rate limits so far, by all calls of one method
+	pauses      func(time.Duration) // is told of pauses for rate limits
 	raw         *[]byte
 	factor      TwoFactorMethod
 	factorCode  Secret // as it is sent
@@ -48,10 +50,25 @@ type readyBody struct {
 	data        []byte
 }
 
+func newCall(client *Client, e endpoint) *call {
+	c := &call{endpoint: e, client: client}
+	c.settings.maxWait, c.settings.waited = client.config.maxWait, &c.pacing.waited
+	return c
+}
+
 // send makes a call and leaves it to its caller to decode the answer and to end the
 // call, with the context that it returns.
 func send(ctx context.Context, client *Client, e endpoint, opts []CallOption) (*call, context.Context, error) {
-	c := &call{endpoint: e, client: client, settings: callSettings{maxWait: client.config.maxWait}}
+	if ctx == nil {
+		ctx, e.wrong = context.Background(), missingContext(e.op)
+	}
+	c := newCall(client, e)
+	returns := false
+	defer func() {
+		if !returns { // a trace or another function of the caller's panicked
+			c.answer.release(client.config.transport)
+		}
+	}()
 	ctx = c.traceStart(ctx)
 	err := c.configure(opts)
 	if err == nil {
@@ -63,6 +80,7 @@ func send(ctx context.Context, client *Client, e endpoint, opts []CallOption) (*
 	if err == nil {
 		err = c.run(ctx)
 	}
+	returns = true
 	return c, ctx, err
 }
 
@@ -176,6 +194,7 @@ func (c *call) exchange(ctx context.Context) error {
 		return c.interrupted(err)
 	}
 	_ = res.Body.Close()
+	c.accepted()
 	switch status := c.answer.status; {
 	case status >= 300 && status < 400:
 		if c.redirects && status == http.StatusTemporaryRedirect {

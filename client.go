@@ -134,9 +134,12 @@ func (c *Client) BaseURL() string { return c.baseURL.String() }
 // Credentials returns the credentials that calls are made with. A client of [WithLogin]
 // logs in if it has not yet.
 func (c *Client) Credentials(ctx context.Context) (Credentials, error) {
+	if ctx == nil {
+		return Credentials{}, missingContext("")
+	}
 	credentials, err := c.config.credentials.Credentials(ctx, Credentials{})
 	if err != nil {
-		asked := &call{client: c, endpoint: endpoint{op: "credentials"}}
+		asked := newCall(c, endpoint{op: "credentials"})
 		return Credentials{}, asked.sanitize(noAnswer(asked, err))
 	}
 	return credentials, nil

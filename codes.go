@@ -187,7 +187,7 @@ func classify(c *call, e *Error) Class {
 		return ErrNotFound
 	}
 	for _, rule := range textRules() {
-		if rule.matches(c.op, e) {
+		if c.answer.status != http.StatusUnauthorized && rule.matches(c.op, e) {
 			return rule.class
 		}
 	}

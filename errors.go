@@ -198,6 +198,8 @@ func invalid(op, field, text string) *Error {
 	return &Error{Op: op, Class: ErrInvalid, Field: field, Message: text}
 }
 
+func missingContext(op string) *Error { return invalid(op, "ctx", "must not be nil") }
+
 const (
 	errAttemptTimeout = plainError("the attempt timed out")
 	errTooLarge       = plainError("the answer is larger than WithMaxAnswer allows")

@@ -84,15 +84,23 @@ func (e *Error) withoutEnvelope(c *call) *Error {
 
 // typedDetails is the cause with the details of an error.
 func (c *call) typedDetails(e *Error) error {
+	details := stdjson.RawMessage(nil)
+	if !tooDense(e.Details) {
+		details = e.Details
+	}
+	secrets := c.secrets()
 	switch e.Class {
 	case ErrSecondFactorRequired:
 		ch := TwoFactorChallenge{Op: c.op, client: c.client}
-		if json.Unmarshal(e.Details, &ch, decodeOptions()) == nil && ch.Method != "" {
+		if json.Unmarshal(details, &ch, decodeOptions()) == nil && ch.Method != "" {
+			ch.sanitize(secrets)
 			return &TwoFactorError{Challenge: ch}
 		}
 	case ErrLastOwner:
 		rooms := new(LastOwnerError)
-		_ = json.Unmarshal(e.Details, rooms, decodeOptions()) // without details the class is enough
+		_ = json.Unmarshal(details, rooms, decodeOptions()) // without details the class is enough
+		sanitizeEach(rooms.ShouldBeRemoved, secrets)
+		sanitizeEach(rooms.ShouldChangeOwner, secrets)
 		return rooms
 	case ErrEndpointUnknown:
 		if c.version != "" {
@@ -100,11 +108,28 @@ func (c *call) typedDetails(e *Error) error {
 		}
 	case ErrInvalid:
 		policy := new(PasswordPolicyError)
-		if e.Code == CodePasswordPolicyNotMet && json.Unmarshal(e.Details, &policy.Violations, decodeOptions()) == nil {
+		if e.Code == CodePasswordPolicyNotMet && json.Unmarshal(details, &policy.Violations, decodeOptions()) == nil {
+			for i := range policy.Violations {
+				v := &policy.Violations[i]
+				v.Code = Code(sanitized(string(v.Code), maxCode, secrets))
+				v.Message = sanitized(v.Message, maxText, secrets)
+			}
 			return policy
 		}
 	}
 	return nil
+}
+
+func (ch *TwoFactorChallenge) sanitize(secrets []string) {
+	ch.Method = TwoFactorMethod(sanitized(string(ch.Method), maxCode, secrets))
+	ch.EmailOrUsername = sanitized(ch.EmailOrUsername, maxText, secrets)
+	sanitizeEach(ch.AvailableMethods, secrets)
+}
+
+func sanitizeEach[T ~string](texts []T, secrets []string) {
+	for i, text := range texts {
+		texts[i] = T(sanitized(string(text), maxText, secrets))
+	}
 }
 
 // textOf is the text of a JSON string or number, and "" for other values.

@@ -151,11 +151,18 @@ func TestAllDuringImports(t *testing.T) {
 // TestDenseAnswers: a short answer of very many values does not fill the memory.
 func TestDenseAnswers(t *testing.T) { //nolint:paralleltest // it measures memory
 	const size = 1 << 20
+	nested := func(open, end string, depth int) string {
+		one := strings.Repeat(open, depth) + "1" + strings.Repeat(end, depth) + ","
+		return `{"success":true,"total":1,"users":[{"_id":"a","x":[` + strings.Repeat(one, size/len(one)) + `1]}]}`
+	}
 	for name, body := range map[string]string{
 		"objects":         `{"success":true,"total":1,"users":[` + strings.Repeat("{},", size/3) + `{}]}`,
 		"spaced objects":  `{"success":true,"total":1,"users":[` + strings.Repeat("{          },", size/13) + `{}]}`,
 		"ids":             `{"success":true,"total":1,"users":[` + strings.Repeat(`{"_id":"a"},`, size/12) + `{"_id":"a"}]}`,
 		"lists":           `{"success":true,"total":1,"users":[],"x":[` + strings.Repeat("[],", size/3) + `[]]}`,
+		"deep objects":    nested(`{"":`, "}", 9000),
+		"nested objects":  nested(`{"":`, "}", 10),
+		"nested lists":    nested("[", "]", 1000),
 		"unknown members": `{"success":true,"total":1,"users":[{"_id":"a","x":[` + strings.Repeat("{},", size/3) + `{}]}]}`,
 	} {
 		c := newTestClient(t, roundTripper(func(*http.Request) (*http.Response, error) { return replyJSON(200, body), nil }))
@@ -169,7 +176,31 @@ func TestDenseAnswers(t *testing.T) { //nolint:paralleltest // it measures memor
 			require.ErrorIs(t, err, ErrBadAnswer, name)
 		}
 		runtime.KeepAlive(page)
+
+		if !strings.Contains(body, `"users":[{"_id":"a","x"`) { // many users, each for a moment
+			continue
+		}
+		runtime.ReadMemStats(&before)
+		for _, err := range c.Users.All(t.Context(), UserListOptions{}) {
+			if err != nil {
+				require.ErrorIs(t, err, ErrBadAnswer, name)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(48*size), "%s, read while it arrives", name)
 	}
+}
+
+// TestDenseTexts: what people write about themselves, whatever it is, can be read.
+func TestDenseTexts(t *testing.T) {
+	t.Parallel()
+	bio := strings.Repeat(`,[{\"`, 1<<16)
+	c := newTestClient(t, roundTripper(func(*http.Request) (*http.Response, error) {
+		return replyJSON(200, `{"success":true,"user":{"_id":"a","username":"ann","bio":"`+bio+`"}}`), nil
+	}))
+	user, err := c.Users.Get(t.Context(), ByID("a"))
+	require.NoError(t, err)
+	assert.Len(t, user.Bio, 4<<16)
 }
 
 // TestWithKeepsTheAddress: a derived client talks to the same place.

@@ -167,7 +167,8 @@ func WithTransport(rt http.RoundTripper) Option {
 		if rt == nil {
 			return missing("WithTransport")
 		}
-		c.transport = &transport{RoundTripper: rt}
+		_, tells := rt.(*http.Transport)
+		c.transport = &transport{RoundTripper: rt, tells: tells}
 		return nil
 	})
 }
@@ -225,9 +226,10 @@ func WithMaxAnswer(bytes int64) Option {
 }
 
 // WithMaxWait bounds how long a call may wait for rate limits, all its pauses for them
-// taken together. A call that would wait longer fails at once with [ErrRateLimited], and
-// [Error.RetryAfter] says how long the wait would have been. By default only the context
-// bounds the wait. As a call option it overrides the option of the client.
+// taken together, and those of a log-in or a look-up that it needs first. A call that
+// would wait longer fails at once with [ErrRateLimited], and [Error.RetryAfter] says how
+// long the wait would have been. By default only the context bounds the wait. As a call
+// option it overrides the option of the client.
 func WithMaxWait(d time.Duration) AnyOption { return maxWait(d) }
 
 type maxWait time.Duration

@@ -278,10 +278,17 @@ func (w *walker[T]) ends(total int) error {
 func (w *walker[T]) streamItems(ctx context.Context) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		list, inner, err := w.open(ctx, w.next)
+		over := false
+		defer func() {
+			if !over { // the body of the loop panicked
+				_ = list.call.end(inner, nil)
+			}
+		}()
 		r := &streamRun[T]{walker: w, list: list, yield: yield}
 		if err == nil {
 			err = r.run()
 		}
+		over = true
 		switch b, broken := err.(*brokenError); { //nolint:errorlint // made by the reader of the list
 		case broken && ctx.Err() != nil:
 			err = list.call.end(inner, noAnswer(list.call, ended(ctx)))

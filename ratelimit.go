@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,7 +21,7 @@ type pacing struct {
 	hidden     time.Duration // before the next attempt, for the limit of a single user
 	refusedFor time.Duration // how long the last 429 asks to wait
 	place      uint64        // in the gate's queue, of an attempt that was refused
-	waited     time.Duration // for the rate limits, so far
+	waited     time.Duration // for the rate limits so far; see callSettings
 	pause      time.Duration // before the last attempt
 	paused     time.Duration // before all attempts
 }
@@ -68,7 +69,7 @@ func (c *call) admitted(ctx context.Context) (entry gate.Entry, pass gate.Pass, 
 	}
 	entering := time.Now()
 	pass, err = config.gate.Enter(ctx, entry)
-	c.pacing.waited += time.Since(entering)
+	*c.settings.waited += time.Since(entering)
 	switch {
 	case err != nil && errors.Is(err, ctx.Err()):
 		return entry, pass, ended(ctx)
@@ -99,10 +100,21 @@ func (c *call) waitLeft() time.Duration {
 	if c.settings.maxWait == 0 {
 		return 0
 	}
-	if left := c.settings.maxWait - c.pacing.waited; left > 0 {
+	if left := c.settings.maxWait - *c.settings.waited; left > 0 {
 		return left
 	}
 	return -1
+}
+
+// together has the calls of a method that makes several share what they may wait.
+func together(opts []CallOption) []CallOption { return sharing(new(time.Duration), opts) }
+
+// sharing has a call count what it waits for rate limits together with others.
+func sharing(waited *time.Duration, opts []CallOption) []CallOption {
+	return slices.Insert(slices.Clone(opts), 0, CallOption(callOption(func(s *callSettings) error {
+		s.waited = waited
+		return nil
+	})))
 }
 
 // rest makes the pause after a failed attempt.
@@ -114,7 +126,7 @@ func (c *call) rest(ctx context.Context) error {
 		if left := c.waitLeft(); left < 0 || !mayWait(ctx, hidden, left) {
 			return &gate.WaitError{Wait: hidden}
 		}
-		c.pacing.waited += hidden
+		*c.settings.waited += hidden
 		reason = WaitUserLimit
 	}
 	pause := hidden + backoff
@@ -155,7 +167,7 @@ func (c *call) throttled(ctx context.Context) error {
 	if announce := c.announce(ctx, WaitThrottle); announce != nil {
 		announce(wait)
 	}
-	c.pacing.waited += wait
+	*c.settings.waited += wait
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

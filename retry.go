@@ -177,6 +177,9 @@ func gatewayFailed(status int) bool {
 // neverSent reports whether an attempt failed before the first byte of the request was
 // sent.
 func neverSent(err error) bool {
+	if _, connected := errors.AsType[*connectedError](err); connected {
+		return false
+	}
 	if _, badCertificate := errors.AsType[*tls.CertificateVerificationError](err); badCertificate {
 		return true
 	}

@@ -2,16 +2,21 @@ package rocketchat
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net"
+	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"unicode"
 	"unicode/utf8"
@@ -39,27 +44,48 @@ func (c *call) sanitize(e *Error) *Error {
 	secrets := c.secrets()
 	e.Message = sanitized(e.Message, maxText, secrets)
 	e.Code = Code(sanitized(string(e.Code), maxCode, secrets))
-	if len(e.Details) > maxDetails {
-		e.Details = nil
-	}
-	for _, secret := range secrets {
-		quoted, _ := jsontext.AppendQuote(nil, secret)
-		e.Details = bytes.ReplaceAll(e.Details, quoted[1:len(quoted)-1], []byte(redacted))
-	}
+	e.Details = sanitizedJSON(e.Details, secrets)
 	if e.Err != nil {
 		e.Err = &cause{text: sanitized(describe(e.Err), maxText, secrets), err: e.Err}
 	}
 	return e
 }
 
-// cause is a cause whose text may leave the library.
+// sanitizedJSON is a value without secrets, which can be spelled in many ways.
+func sanitizedJSON(value []byte, secrets []string) []byte {
+	if len(value) == 0 || len(value) > maxDetails {
+		return nil
+	}
+	var out bytes.Buffer
+	dec, enc := jsontext.NewDecoder(bytes.NewReader(value), decodeOptions()), jsontext.NewEncoder(&out, decodeOptions())
+	for {
+		token, err := dec.ReadToken()
+		switch kind := token.Kind(); {
+		case errors.Is(err, io.EOF):
+			return bytes.TrimSpace(out.Bytes())
+		case err != nil:
+			return nil
+		case kind == '"', kind == '0':
+			if text := withoutSecrets(token.String(), secrets); text != token.String() {
+				token = jsontext.String(text)
+			}
+		}
+		if err := enc.WriteToken(token); err != nil {
+			return nil
+		}
+	}
+}
+
+// cause is a cause whose text may leave the library. It can be told with [errors.Is] and
+// [errors.As], but not unwrapped: the texts of what it stands for are not for the public.
 type cause struct {
 	text string
 	err  error
 }
 
-func (c *cause) Error() string { return c.text }
-func (c *cause) Unwrap() error { return c.err }
+func (c *cause) Error() string        { return c.text }
+func (c *cause) Is(target error) bool { return errors.Is(c.err, target) }
+func (c *cause) As(target any) bool   { return errors.As(c.err, target) }
 
 // cause prepares the error of an attempt for leaving the library.
 func (c *call) cause(err error) error {
@@ -82,7 +108,7 @@ func (c *call) secrets() []string {
 			texts = append(texts, secret.Reveal())
 		}
 	}
-	slices.SortFunc(texts, func(a, b string) int { return len(b) - len(a) })
+	slices.SortFunc(texts, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	return slices.Compact(texts)
 }
 
@@ -91,9 +117,11 @@ func sanitized(text string, limit int, secrets []string) string {
 	if text == "" {
 		return ""
 	}
-	text = text[:min(len(text), 64*limit)]
-	for _, secret := range secrets {
-		text = withoutSecret(text, secret)
+	most := 64 * limit
+	whole := len(text) <= most
+	text = withoutSecrets(text[:min(len(text), most)], secrets)
+	if !whole && len(secrets) > 0 { // a part of a secret can be at the end
+		text = text[:max(0, len(text)-maxSpelling*len(secrets[0]))]
 	}
 	text = strings.Map(func(r rune) rune {
 		switch {
@@ -121,6 +149,53 @@ func sanitized(text string, limit int, secrets []string) string {
 // shortSecret is the length up to which a secret is removed only if it stands alone,
 // because it may be a part of any word.
 const shortSecret = 3
+
+// withoutSecrets takes secrets out of a text, also where they are spelled as in a quoted
+// body or address.
+func withoutSecrets(text string, secrets []string) string {
+	text = withoutEach(text, secrets)
+	for plain, depth := text, 0; depth < maxQuoted && strings.ContainsAny(plain, `\%&+`); depth++ {
+		plain = unquoted(plain)
+		if clean := withoutEach(plain, secrets); clean != plain {
+			text, plain = clean, clean
+		}
+	}
+	return text
+}
+
+const (
+	maxQuoted   = 3 // bodies in texts in bodies
+	maxSpelling = 6 // bytes for one, as in \u0041
+)
+
+// quotation is how JSON and addresses spell characters.
+var quotation = sync.OnceValue(func() *regexp.Regexp { //nolint:gochecknoglobals // it is never changed
+	return regexp.MustCompile(`(?:\\u[0-9a-fA-F]{4})+|\\.|(?:%[0-9a-fA-F]{2})+`)
+})
+
+// unquoted is a text with what JSON, addresses and HTML quote as it was.
+func unquoted(text string) string {
+	return html.UnescapeString(quotation().ReplaceAllStringFunc(text, func(quoted string) string {
+		if quoted[0] == '%' {
+			plain, _ := url.PathUnescape(quoted)
+			return plain
+		}
+		if plain, err := jsontext.AppendUnquote(nil, `"`+quoted+`"`); err == nil {
+			return string(plain)
+		}
+		return quoted[1:]
+	}))
+}
+
+func withoutEach(text string, secrets []string) string {
+	for _, secret := range secrets {
+		text = withoutSecret(text, secret)
+		if strings.Contains(secret, " ") { // as forms send it
+			text = withoutSecret(text, strings.ReplaceAll(secret, " ", "+"))
+		}
+	}
+	return text
+}
 
 func withoutSecret(text, secret string) string {
 	switch {
@@ -174,6 +249,8 @@ func describe(err error) string {
 	case *notSentError:
 		return describe(err.error)
 	case *noConnectionError:
+		return describe(err.error)
+	case *connectedError:
 		return describe(err.error)
 	case plainError, *callerError, *endedError:
 		return err.Error()

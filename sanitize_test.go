@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -181,4 +183,87 @@ func TestTracesAreClean(t *testing.T) {
 		require.Error(t, err)
 		assert.Equal(t, 5, seen)
 	})
+}
+
+// everyText is what a program can print of an error: the texts of all errors in it, and
+// of what it says besides.
+func everyText(err error) (texts []string) {
+	for queue := []error{err}; len(queue) > 0; queue = queue[1:] {
+		texts = append(texts, queue[0].Error())
+		switch inner := queue[0].(type) { //nolint:errorlint // every layer is looked at
+		case interface{ Unwrap() error }:
+			if inner := inner.Unwrap(); inner != nil {
+				queue = append(queue, inner)
+			}
+		case interface{ Unwrap() []error }:
+			queue = append(queue, inner.Unwrap()...)
+		}
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		texts = append(texts, string(e.Details))
+	}
+	if e, ok := errors.AsType[*TwoFactorError](err); ok {
+		texts = append(texts, e.Error(), fmt.Sprintf("%+v", e.Challenge))
+	}
+	if e, ok := errors.AsType[*LastOwnerError](err); ok {
+		texts = append(texts, fmt.Sprintf("%+v", *e))
+	}
+	if e, ok := errors.AsType[*PasswordPolicyError](err); ok {
+		texts = append(texts, e.Error(), fmt.Sprintf("%+v", e.Violations))
+	}
+	return texts
+}
+
+// TestEchoesInAnySpelling: a secret is found in whatever way a server quotes what it was
+// sent, and wherever an error shows it.
+func TestEchoesInAnySpelling(t *testing.T) {
+	t.Parallel()
+	const password = `pässwörd "x" <&>/+\`
+	quote := func(s string) string { out, _ := json.Marshal(s); return string(out) }
+	ascii := func(s string) string { return strings.ReplaceAll(strconv.QuoteToASCII(s), "/", `\/`) }
+	for spelling, echo := range map[string]string{
+		"plain":        quote(password),
+		"ASCII":        ascii(password),
+		"JSON":         quote(`{"password":` + quote(password) + `}`),
+		"JSON in JSON": quote(quote(quote(password))),
+		"ASCII JSON":   quote(ascii(password)),
+		"query":        quote("?password=" + url.QueryEscape(password)),
+		"lower query":  quote("?password=" + strings.ToLower(url.QueryEscape(password))),
+		"path":         quote("/" + url.PathEscape(password)),
+		"HTML":         quote(html.EscapeString(password)),
+		"at the end":   quote(strings.Repeat(" ", 64*maxText-len(password)+3) + password),
+		"further on":   quote(strings.Repeat(" ", 64*maxText-len(ascii(password))/2) + ascii(password)),
+	} {
+		for place, body := range map[string]string{
+			"text":    `{"success":false,"error":%s}`,
+			"code":    `{"success":false,"error":"no","errorType":%s}`,
+			"details": `{"success":false,"error":"no","details":{%[1]s:[%[1]s]}}`,
+			"policy":  `{"success":false,"error":"weak","errorType":"error-password-policy-not-met","details":[{"error":%[1]s,"message":%[1]s}]}`,
+			"factor":  `{"success":false,"error":"totp-required","errorType":"totp-required","details":{"method":%[1]s,"emailOrUsername":%[1]s,"availableMethods":[%[1]s]}}`,
+			"owner":   `{"success":false,"error":"owner","errorType":"user-last-owner","details":{"shouldBeRemoved":[%[1]s],"shouldChangeOwner":[%[1]s]}}`,
+		} {
+			c := newTestClient(t, serve(func(int, *http.Request) (*http.Response, error) { return replyJSON(400, fmt.Sprintf(body, echo)), nil }))
+			_, err := c.Users.Create(t.Context(), UserCreateOptions{Username: "ann", Email: "a@example.org", Password: NewSecret(password)})
+			require.Error(t, err)
+			for _, text := range everyText(err) {
+				assert.NotContains(t, text, "wörd", "%s, %s", place, spelling)
+				assert.NotContains(t, unquoted(unquoted(text)), "wörd", "%s, %s", place, spelling)
+			}
+		}
+	}
+}
+
+// TestUnwrappedErrors: what prints an error layer by layer, as collectors of errors do,
+// shows no more than the error itself.
+func TestUnwrappedErrors(t *testing.T) {
+	t.Parallel()
+	raw := &net.OpError{Op: "read", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3)}, Err: errors.New("bad header X-Auth-Token the-token\n")}
+	c := newTestClient(t, serve(func(int, *http.Request) (*http.Response, error) { return nil, raw }), WithRetry(RetryPolicy{MaxAttempts: 1}))
+	_, err := c.Me.Get(t.Context())
+	for _, text := range everyText(err) {
+		isClean(t, text, "the-token", "10.1.2.3")
+	}
+	op, ok := errors.AsType[*net.OpError](err)
+	require.True(t, ok)
+	assert.Same(t, raw, op)
 }

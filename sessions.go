@@ -18,6 +18,13 @@ type Session struct {
 	Extra map[string]any `json:",embed,inline"`
 }
 
+func (s *Session) identity() string {
+	if s.AuthToken.IsZero() {
+		return ""
+	}
+	return s.UserID
+}
+
 // Credentials returns the credentials of the session.
 func (s *Session) Credentials() Credentials {
 	return Credentials{UserID: s.UserID, Token: s.AuthToken}
@@ -222,6 +229,13 @@ type redeemed struct {
 
 	// Extra holds members that this version of the package does not know.
 	Extra map[string]any `json:",embed,inline"`
+}
+
+func (r redeemed) identity() string {
+	if r.LoginToken.IsZero() {
+		return ""
+	}
+	return r.UserID
 }
 
 func (s *SessionsService) redeem(ctx context.Context, e endpoint, callOpts []CallOption) (*Session, error) {

@@ -184,6 +184,7 @@ func (s *StatusService) Presence(ctx context.Context, opts StatusPresenceOptions
 	for _, ref := range opts.Users {
 		e.wrong = cmp.Or(e.wrong, e.of(ref).wrong)
 	}
+	callOpts = together(callOpts)
 	for _, ref := range opts.Users {
 		if e.wrong != nil {
 			break

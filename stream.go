@@ -29,6 +29,7 @@ type stream struct {
 	timeout time.Duration
 	limit   int64 // bounds the bytes of an item
 	item    int64 // bytes read since the last item
+	weight  int64 // of these bytes
 
 	mu      sync.Mutex
 	changed sync.Cond // of anything below
@@ -64,8 +65,11 @@ func newStream(body io.ReadCloser, cancel context.CancelFunc, timeout time.Durat
 
 // Read implements [io.Reader].
 func (s *stream) Read(p []byte) (n int, err error) {
-	if s.item > s.limit {
+	switch {
+	case s.item > s.limit:
 		return 0, errTooLarge
+	case s.item > mayBeDense && s.weight > s.item:
+		return 0, errTooDense
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,8 +83,9 @@ func (s *stream) Read(p []byte) (n int, err error) {
 		s.mu.Lock()
 		s.reading, s.err = false, err
 	}
-	s.item += int64(n)
 	if n > 0 {
+		s.item += int64(n)
+		s.weight += int64(weight(p[:n]))
 		err = nil
 	}
 	return n, err
@@ -325,7 +330,7 @@ func (l *listReader[T]) next() (*T, error) {
 			return nil, l.failed(err)
 		}
 		if l.call.answer.stream != nil {
-			l.call.answer.stream.item = 0
+			l.call.answer.stream.item, l.call.answer.stream.weight = 0, 0
 		}
 		return item, nil
 	}

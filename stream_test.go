@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -342,4 +344,65 @@ func TestTruncatedStream(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, []string{"a", "b", "c"}, ids)
 	})
+}
+
+// TestPanicsEndTheStream: a loop that is left by a panic or by runtime.Goexit, and a trace
+// that panics, leave no goroutine and no connection behind.
+func TestPanicsEndTheStream(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]func(*Client){
+		"panic in the loop": func(c *Client) {
+			defer func() { _ = recover() }()
+			for range c.Users.All(t.Context(), UserListOptions{}) {
+				panic("the loop")
+			}
+		},
+		"Goexit in the loop": func(c *Client) {
+			var loop sync.WaitGroup
+			loop.Go(func() {
+				for range c.Users.All(t.Context(), UserListOptions{}) {
+					runtime.Goexit()
+				}
+			})
+			loop.Wait()
+		},
+		"panic in a trace": func(c *Client) {
+			defer func() { _ = recover() }()
+			c, err := c.With(WithTrace(Trace{AttemptDone: func(context.Context, Attempt) { panic("the trace") }}))
+			assert.NoError(t, err)
+			for range c.Users.All(t.Context(), UserListOptions{}) {
+				assert.Fail(t, "the trace panics first")
+			}
+		},
+	} {
+		body := newEndlessBody()
+		leave(newTestClient(t, roundTripper(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, ContentLength: -1, Body: body}, nil
+		})))
+		assert.True(t, body.closed.Load(), name)
+	}
+}
+
+// endlessBody is a list of users without an end.
+type endlessBody struct {
+	users  int
+	unread string
+	closed atomic.Bool
+}
+
+func newEndlessBody() *endlessBody { return &endlessBody{unread: `{"success":true,"users":[`} }
+
+func (b *endlessBody) Read(p []byte) (int, error) {
+	for len(b.unread) < len(p) {
+		b.users++
+		b.unread += fmt.Sprintf(`{"_id":"%09d"},`, b.users)
+	}
+	n := copy(p, b.unread)
+	b.unread = b.unread[n:]
+	return n, nil
+}
+
+func (b *endlessBody) Close() error {
+	b.closed.Store(true)
+	return nil
 }

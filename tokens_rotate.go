@@ -2,7 +2,7 @@ package rocketchat
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -75,7 +75,10 @@ func (s *TokensService) Rotate(ctx context.Context, name string, opts TokenRotat
 	if err != nil {
 		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
 		defer cancel()
-		return nil, errors.Join(err, s.Revoke(after, fresh.Name, callOpts...))
+		if undo := s.Revoke(after, fresh.Name, callOpts...); undo != nil {
+			err = fmt.Errorf("%w; %w", err, undo)
+		}
+		return nil, err
 	}
 	if err := s.Revoke(ctx, name, callOpts...); err != nil {
 		return fresh, err

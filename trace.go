@@ -129,10 +129,13 @@ func (c *call) traceDone(ctx context.Context, err error) {
 // announce returns a function that reports a pause to the traces, or nil if no trace needs
 // it.
 func (c *call) announce(ctx context.Context, reason WaitReason) func(time.Duration) {
-	if !c.client.config.listens {
+	if !c.client.config.listens && c.settings.pauses == nil {
 		return nil
 	}
 	return func(wait time.Duration) {
+		if c.settings.pauses != nil && reason != WaitBackoff {
+			c.settings.pauses(wait)
+		}
 		for _, t := range c.client.config.traces {
 			if t.Waiting != nil {
 				t.Waiting(ctx, WaitInfo{Op: c.op, Reason: reason, Wait: wait})
@@ -188,8 +191,8 @@ func (c *call) traceAttempt(ctx context.Context) (context.Context, http.Header, 
 		}
 	}
 	for key, values := range added {
-		if !fitsHeader(key + strings.Join(values, "")) {
-			return ctx, nil, invalid(c.op, "AttemptInfo.Header", "has a character that no header can hold")
+		if !isToken(key) || !fitsHeader(strings.Join(values, "")) {
+			return ctx, nil, invalid(c.op, "AttemptInfo.Header", "has a name or a value that no header can hold")
 		}
 	}
 	return ctx, added, nil

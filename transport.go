@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,7 @@ import (
 type transport struct {
 	http.RoundTripper
 	own     *http.Transport // set if the client made it
+	tells   bool            // it tells traces of every connection
 	buffers sync.Pool       // of *bytes.Buffer, for answers
 }
 
@@ -29,7 +31,7 @@ func newTransport() *transport {
 	// window come after 60 s, too, and must not be sent on a connection that is just being
 	// closed.
 	own.IdleConnTimeout = 45 * time.Second
-	return &transport{RoundTripper: own, own: own}
+	return &transport{RoundTripper: own, own: own, tells: true}
 }
 
 func (t *transport) closeIdle() {
@@ -71,29 +73,59 @@ const errReplay = plainError("the connection was lost")
 
 // sending watches how far the request of a write has got.
 type sending struct {
-	begun, connected, written, replayed atomic.Bool
+	begun, connected, replayed atomic.Bool
+
+	mu      sync.Mutex
+	to      string   // the address of the connection asked for last
+	written []string // the addresses to which headers were written
 }
 
-// watch calls stop if net/http is about to send the request again.
+// watch calls stop if the transport is about to send the request again. A request to another
+// address does not count, because transports can fetch tokens of their own.
 func (s *sending) watch(ctx context.Context, stop context.CancelFunc) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { s.begun.Store(true) },
+		GetConn: func(address string) {
+			s.begun.Store(true)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.to = address
+		},
 		GotConn: func(httptrace.GotConnInfo) {
 			s.connected.Store(true)
-			if s.written.Load() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if slices.Contains(s.written, s.to) {
 				s.replayed.Store(true)
 				stop()
 			}
 		},
-		WroteHeaders: func() { s.written.Store(true) },
+		WroteHeaders: func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.written = append(s.written, s.to)
+		},
 	})
 }
 
-// noConnection reports whether the transport, if it reports connections, had none, so that
-// nothing was sent.
-func (s *sending) noConnection() bool { return s.begun.Load() && !s.connected.Load() }
+// seenIn adds to the error of an attempt what is known about its connections. Without one,
+// nothing was sent; only some transports report them.
+func (s *sending) seenIn(err error, tells bool) error {
+	switch {
+	case s.connected.Load():
+		return &connectedError{err}
+	case tells || s.begun.Load():
+		return &noConnectionError{err}
+	}
+	return err
+}
 
 // noConnectionError is a failure before there was a connection.
 type noConnectionError struct{ error }
 
 func (e *noConnectionError) Unwrap() error { return e.error }
+
+// connectedError is a failure after there was a connection. What it wraps can be the
+// failure of a later one, of a transport that tries again.
+type connectedError struct{ error }
+
+func (e *connectedError) Unwrap() error { return e.error }

@@ -65,6 +65,7 @@ func (s *TwoFactorService) SendEmailCode(ctx context.Context, ref UserRef, callO
 	if e.wrong != nil {
 		return e.wrong
 	}
+	callOpts = together(callOpts)
 	name := ref.value
 	if ref.key != refUsername && ref.key != refEmail {
 		id, err := s.client.userID(ctx, e.op, ref, callOpts)

@@ -53,6 +53,7 @@ func (r UserRef) String() string { return strings.TrimSpace(r.key + " " + r.valu
 
 // resolveUser converts the reference of the call to a form that the endpoint takes.
 func (c *call) resolveUser(ctx context.Context, opts []CallOption) error {
+	opts = sharing(c.settings.waited, opts)
 	switch {
 	case c.userKeys == nil, c.takes(c.user.key):
 		return nil
@@ -72,11 +73,17 @@ func (c *call) resolveUser(ctx context.Context, opts []CallOption) error {
 	if err != nil {
 		return err
 	}
-	if c.user.key == refUsername && !equalFold(user.Username, c.user.value) { // users.info takes an ID for a username
-		return &Error{Op: "users.info", Class: ErrNotFound, Field: refUsername, Message: "is unknown"}
-	}
 	if c.user = ByID(user.ID); !c.takes(refID) {
 		c.user = ByUsername(user.Username)
+	}
+	return nil
+}
+
+// check returns an error if users.info answered with a user that r does not name: servers
+// take an ID for a username and the other way round, and people choose their usernames.
+func (r UserRef) check(user *User) error {
+	if r.key == refID && user.ID != r.value || r.key == refUsername && !equalFold(user.Username, r.value) {
+		return &Error{Op: "users.info", Class: ErrNotFound, Field: r.key, Message: "is unknown"}
 	}
 	return nil
 }
@@ -98,8 +105,11 @@ func (c *call) ownID(ctx context.Context, opts []CallOption) (string, error) {
 
 // userID returns the ID of a user. It looks the user up if necessary.
 func (c *Client) userID(ctx context.Context, op string, ref UserRef, opts []CallOption) (string, error) {
-	asking := &call{client: c, endpoint: endpoint{op: op}.of(ref, refID)}
-	err := asking.resolveUser(ctx, opts)
+	asking := newCall(c, endpoint{op: op}.of(ref, refID))
+	err := asking.configure(opts)
+	if err == nil {
+		err = asking.resolveUser(ctx, opts)
+	}
 	return asking.user.value, err
 }
 

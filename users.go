@@ -44,7 +44,13 @@ func userInfo(ref UserRef) endpoint {
 
 func (s *UsersService) info(ctx context.Context, e endpoint, callOpts []CallOption) (*User, error) {
 	user, err := do[*User](ctx, s.client, e, callOpts)
-	return user, e.user.explained(err)
+	if err != nil {
+		return nil, e.user.explained(err)
+	}
+	if err := e.user.check(user); err != nil {
+		return nil, err
+	}
+	return user, nil
 }
 
 // UserListOptions select and order accounts.

@@ -78,6 +78,7 @@ type CreatedUser struct {
 //     come after the account was created; its text says so.
 //   - Since server 0.40.0.
 func (s *UsersService) Create(ctx context.Context, opts UserCreateOptions, callOpts ...CallOption) (*CreatedUser, error) {
+	callOpts = together(callOpts)
 	created, err := do[*User](ctx, s.client, opts.endpoint(), callOpts)
 	if err != nil {
 		return s.recoverCreated(ctx, opts, err, callOpts)

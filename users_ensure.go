@@ -26,6 +26,7 @@ func (s *UsersService) Ensure(ctx context.Context, opts UserCreateOptions, callO
 	if e.wrong != nil {
 		return nil, e.wrong
 	}
+	callOpts = together(callOpts)
 	if found, err := s.existing(ctx, ByUsername(opts.Username), opts, callOpts); found != nil || err != nil {
 		return found, err
 	}

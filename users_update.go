@@ -76,6 +76,7 @@ func (s *UsersService) Update(ctx context.Context, ref UserRef, opts UserUpdateO
 		e = e.retried()
 	}
 	if e.wrong == nil && opts.erases() {
+		callOpts = together(callOpts)
 		present, err := s.Get(ctx, ref, callOpts...)
 		if err != nil {
 			return nil, err
