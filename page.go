@@ -187,7 +187,11 @@ func (w *walker[T]) take(page *Page[T]) ([]*T, error) {
 	}
 	var fresh []*T
 	for i := range items {
-		if key := w.id(&items[i]); w.seen.add(key) {
+		key := w.id(&items[i])
+		if key == "" {
+			return nil, w.nameless()
+		}
+		if w.seen.add(key) {
 			fresh = append(fresh, &items[i])
 		}
 	}
@@ -221,6 +225,10 @@ func (w *walker[T]) order(items []T) error {
 
 func (w *walker[T]) disordered() error {
 	return &Error{Op: w.op, Class: ErrBadAnswer, Message: "the list is not in the requested order"}
+}
+
+func (w *walker[T]) nameless() error {
+	return &Error{Op: w.op, Class: ErrBadAnswer, Message: "the list has an item without an ID"}
 }
 
 // gap reports whether items before an answer, which begins with head, were removed, so that
@@ -312,14 +320,17 @@ func (w *walker[T]) resume(ctx context.Context, r *streamRun[T], broken *Error) 
 	if w.broken++; w.broken >= w.retry.MaxAttempts {
 		return broken
 	}
-	w.goOn(r.n)
+	if r.n > 0 { // without an item, the place is still the same
+		w.overlap = true
+		w.next.offset += r.n - 1
+	}
 	timer := time.NewTimer(w.retry.delay(w.broken))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return broken
+		return noAnswer(r.list.call, ended(ctx))
 	}
 }
 
@@ -352,10 +363,15 @@ func (r *streamRun[T]) run() error {
 		switch {
 		case err != nil:
 			return err
+		case item == nil && r.n == 0 && r.begins(""):
+			return r.stepBack(r.list.rest.Total)
 		case item == nil:
 			return r.advance(r.head, r.n, r.fresh, r.list.rest.Total)
 		}
 		id := r.id(item)
+		if id == "" {
+			return r.nameless()
+		}
 		if r.n == 0 && r.begins(id) {
 			return r.stepBack(r.seen.count)
 		}
@@ -370,7 +386,8 @@ func (r *streamRun[T]) run() error {
 	}
 }
 
-// begins records the first item, and reports whether items before it were removed.
+// begins records the first item, if there is one, and reports whether items before it were
+// removed.
 func (r *streamRun[T]) begins(id string) (gap bool) {
 	r.head = id
 	if r.seen == nil {
@@ -382,7 +399,7 @@ func (r *streamRun[T]) begins(id string) (gap bool) {
 // add reports whether an item is new.
 func (r *streamRun[T]) add(id string) (bool, error) {
 	r.n++
-	if r.seen.sorted && r.n > 1 && id <= r.last {
+	if r.seen.sorted && r.n > 1 && id < r.last {
 		if len(r.early) != r.seen.count {
 			return false, r.disordered()
 		}

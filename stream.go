@@ -278,7 +278,7 @@ func (l *listReader[T]) begin() error {
 		l.head = nil
 		return nil
 	}
-	if broken := l.broken(); broken != nil {
+	if broken := l.broken(err); broken != nil {
 		return broken
 	}
 	if errors.Is(err, errTooLarge) {
@@ -348,29 +348,27 @@ func (l *listReader[T]) next() (*T, error) {
 
 // failed is the error of an answer that could not be read to its end.
 func (l *listReader[T]) failed(err error) error {
-	if broken := l.broken(); broken != nil {
+	if broken := l.broken(err); broken != nil {
 		return broken
-	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return &brokenError{noAnswer(l.call, io.ErrUnexpectedEOF)}
 	}
 	return badAnswer(l.call, "the answer cannot be read", withoutValues(err))
 }
 
-// broken is the network failure that ended the answer early, if any.
-func (l *listReader[T]) broken() error {
-	s := l.call.answer.stream
-	if s == nil {
-		return nil
+// broken is the network failure that ended the answer early, if err comes from one.
+func (l *listReader[T]) broken(err error) error {
+	var failed error
+	if s := l.call.answer.stream; s != nil {
+		failed = s.broken()
 	}
-	err := s.broken()
 	switch {
-	case err == nil:
+	case errors.Is(failed, context.Canceled):
+		failed = errAttemptTimeout
+	case failed == nil && errors.Is(err, io.ErrUnexpectedEOF): // it was cut off, and looks like an end
+		failed = io.ErrUnexpectedEOF
+	case failed == nil:
 		return nil
-	case errors.Is(err, context.Canceled):
-		err = errAttemptTimeout
 	}
-	return &brokenError{noAnswer(l.call, err)}
+	return &brokenError{noAnswer(l.call, failed)}
 }
 
 // brokenError is the error of an answer that ended early. The list can be requested again.

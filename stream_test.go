@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"runtime"
 	"slices"
@@ -303,16 +304,19 @@ func TestBadStreams(t *testing.T) {
 		body, contentType, text string
 		class                   error
 	}{
-		"a failure":        {`{"success":false,"error":"User does not exist [error-invalid-user]"}`, "application/json", "User does not exist", ErrNotFound},
-		"no list":          {`{"success":true,"total":3}`, "application/json", `no "users"`, ErrBadAnswer},
-		"null for a list":  {`{"success":true,"users":null}`, "application/json", `no "users"`, ErrBadAnswer},
-		"a page":           {`<html>`, "text/html", "not JSON", ErrBadAnswer},
-		"nonsense":         {`nonsense`, "application/json", "cannot be read", ErrBadAnswer},
-		"nonsense in it":   {`{"users":[{"_id":"a"},nonsense]}`, "application/json", "cannot be read", ErrBadAnswer},
-		"another type":     {`{"users":[1]}`, "application/json", "cannot be read", ErrBadAnswer},
-		"a failure behind": {`{"users":[{"_id":"a"}],"total":1,"success":false}`, "application/json", "succeeded", ErrBadAnswer},
-		"a huge user":      {`{"users":[{"_id":"a","name":"` + huge + `"}],"total":1,"success":true}`, "application/json", "larger than", ErrBadAnswer},
-		"a huge member":    {`{"x":"` + huge + `","users":[]}`, "application/json", "larger than", ErrBadAnswer},
+		"a failure":                     {`{"success":false,"error":"User does not exist [error-invalid-user]"}`, "application/json", "User does not exist", ErrNotFound},
+		"no list":                       {`{"success":true,"total":3}`, "application/json", `no "users"`, ErrBadAnswer},
+		"null for a list":               {`{"success":true,"users":null}`, "application/json", `no "users"`, ErrBadAnswer},
+		"a page":                        {`<html>`, "text/html", "not JSON", ErrBadAnswer},
+		"nonsense":                      {`nonsense`, "application/json", "cannot be read", ErrBadAnswer},
+		"nonsense in it":                {`{"users":[{"_id":"a"},nonsense]}`, "application/json", "cannot be read", ErrBadAnswer},
+		"another type":                  {`{"users":[1]}`, "application/json", "cannot be read", ErrBadAnswer},
+		"a failure behind":              {`{"users":[{"_id":"a"}],"total":1,"success":false}`, "application/json", "succeeded", ErrBadAnswer},
+		"nobody, though there are some": {`{"users":[],"total":5,"success":true}`, "application/json", "ends after 0 of 5", ErrBadAnswer},
+		"a user without an ID":          {`{"users":[{"username":"a"}],"total":1,"success":true}`, "application/json", "without an ID", ErrBadAnswer},
+		"null for a user":               {`{"users":[null],"total":1,"success":true}`, "application/json", "without an ID", ErrBadAnswer},
+		"a huge user":                   {`{"users":[{"_id":"a","name":"` + huge + `"}],"total":1,"success":true}`, "application/json", "larger than", ErrBadAnswer},
+		"a huge member":                 {`{"x":"` + huge + `","users":[]}`, "application/json", "larger than", ErrBadAnswer},
 	} {
 		c := newTestClient(t, serve(func(int, *http.Request) (*http.Response, error) {
 			res := reply(200, tc.contentType, tc.body)
@@ -326,23 +330,168 @@ func TestBadStreams(t *testing.T) {
 	}
 }
 
-// TestTruncatedStream: an answer that ends early without an error of the network is
-// asked for again, too.
+// cutBody is a body that ends at some place.
+type cutBody struct {
+	io.Reader
+	err error
+}
+
+func (b *cutBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if errors.Is(err, io.EOF) {
+		err = b.err
+	}
+	return n, err
+}
+
+func (b *cutBody) Close() error { return nil }
+
+// TestTruncatedStream: an answer that ends early, with or without an error of the network,
+// is asked for again.
 func TestTruncatedStream(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := newTestClient(t, serve(func(n int, _ *http.Request) (*http.Response, error) {
-			body := `{"users":[{"_id":"a"},{"_id":"b"},{"_id":"c"}],"total":3,"success":true}`
-			if n == 1 {
-				body = body[:30]
+	whole := `{"count":3,"users":[{"_id":"a"},{"_id":"b"},{"_id":"c"}],"total":3,"success":true}`
+	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, errors.New("connection reset")} {
+		for at := 1; at < len(whole); at++ {
+			synctest.Test(t, func(t *testing.T) {
+				calls := 0
+				c := newTestClient(t, serve(func(n int, r *http.Request) (*http.Response, error) {
+					calls++
+					body := whole
+					if offset := r.URL.Query().Get("offset"); offset == "1" || offset == "2" {
+						body = `{"users":[` + strings.Repeat(`{"_id":"b"},`, 2-int(offset[0]-'0')) + `{"_id":"c"}],"total":3,"success":true}`
+					}
+					res := reply(200, "application/json", body)
+					res.ContentLength = -1
+					if n == 1 {
+						res.Body = &cutBody{strings.NewReader(body[:at]), end}
+					}
+					return res, nil
+				}))
+				ids, err := names(t, c, nil)
+				require.NoError(t, err, "cut off after %s", whole[:at])
+				assert.Equal(t, []string{"a", "b", "c"}, ids, "cut off after %s", whole[:at])
+				assert.Equal(t, 2, calls)
+			})
+		}
+	}
+}
+
+// restlessServer has a list that changes between two answers.
+type restlessServer struct {
+	listServer
+	*rand.Rand
+	stays map[string]bool // users who were there all the time
+}
+
+func (s *restlessServer) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.ids = slices.Clone(s.ids)
+	for range s.IntN(20) {
+		if at := s.IntN(len(s.ids)); s.IntN(2) == 0 && len(s.ids) > 1 {
+			delete(s.stays, s.ids[at])
+			s.ids = slices.Delete(s.ids, at, at+1)
+			continue
+		}
+		s.ids = append(s.ids, fmt.Sprintf("%08d", 10*s.IntN(1000)+5))
+	}
+	slices.Sort(s.ids)
+	s.ids = slices.Compact(s.ids)
+	return s.listServer.RoundTrip(r)
+}
+
+// TestStreamWhileTheListChanges: users who are there all the time come once, however often
+// the stream breaks.
+func TestStreamWhileTheListChanges(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(400) {
+		synctest.Test(t, func(t *testing.T) {
+			srv := &restlessServer{Rand: rand.New(rand.NewPCG(seed, 1)), stays: make(map[string]bool)}
+			srv.ids = numbered(1 + srv.IntN(300))
+			for _, id := range srv.ids {
+				srv.stays[id] = true
 			}
-			res := reply(200, "application/json", body)
-			res.ContentLength = -1
-			return res, nil
-		}))
-		ids, err := names(t, c, nil)
-		require.NoError(t, err)
-		assert.Equal(t, []string{"a", "b", "c"}, ids)
+			breaks := srv.IntN(4) // one answer in so many
+			srv.onUser = func(call, n int, _ io.Writer) error {
+				random := rand.New(rand.NewPCG(seed, uint64(call)))
+				if breaks > 0 && random.IntN(breaks) == 0 && random.IntN(40) == n {
+					return io.ErrUnexpectedEOF
+				}
+				return nil
+			}
+			if srv.IntN(3) == 0 {
+				srv.cap = 2 + srv.IntN(100)
+			}
+			ids, err := names(t, newTestClient(t, srv), nil)
+			if breaks > 0 && err != nil { // too often in a row
+				require.ErrorIs(t, err, ErrUnreachable)
+				return
+			}
+			require.NoError(t, err, "seed %d", seed)
+			seen := make(map[string]bool)
+			for _, id := range ids {
+				assert.False(t, seen[id], "seed %d: %s", seed, id)
+				seen[id] = true
+			}
+			for id := range srv.stays {
+				assert.True(t, seen[id], "seed %d: %s", seed, id)
+			}
+		})
+	}
+}
+
+// TestStreamOfRepeatedUsers, at a place where the order is relied on.
+func TestStreamOfRepeatedUsers(t *testing.T) {
+	t.Parallel()
+	ids := numbered(2 * maxEarly)
+	ids = slices.Insert(ids, 3*maxEarly/2, ids[3*maxEarly/2-1])
+	got, err := names(t, newTestClient(t, &listServer{ids: ids}), nil)
+	require.NoError(t, err)
+	assert.Equal(t, numbered(2*maxEarly), got)
+}
+
+// TestCallerPanics: a stream ends also if the caller leaves by a panic or with
+// [runtime.Goexit], as a failing test does.
+func TestCallerPanics(t *testing.T) {
+	t.Parallel()
+	for _, leave := range []func(){runtime.Goexit, func() { panic("a mistake of the caller") }} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := &listServer{ids: numbered(20000)}
+			ended := false
+			c := newTestClient(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+				context.AfterFunc(r.Context(), func() { ended = true })
+				return srv.RoundTrip(r)
+			}))
+			go func() {
+				defer func() { _ = recover() }()
+				for range c.Users.All(t.Context(), UserListOptions{}) {
+					leave()
+				}
+			}()
+			synctest.Wait()
+			assert.True(t, ended, "the request is over")
+		})
+	}
+}
+
+// TestStreamIsCancelledBetweenTries: who cancels is told so, not what broke.
+func TestStreamIsCancelledBetweenTries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &listServer{ids: numbered(300)}
+		srv.onUser = func(_, n int, _ io.Writer) error {
+			if n == 100 {
+				return io.ErrUnexpectedEOF
+			}
+			return nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Millisecond, cancel)
+		var last error
+		for _, err := range newTestClient(t, srv).Users.All(ctx, UserListOptions{}) {
+			last = err
+		}
+		require.ErrorIs(t, last, context.Canceled)
+		assert.EqualValues(t, 1, srv.calls.Load())
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // DesiredUser is what an account should be like. Zero fields are neither compared nor
@@ -29,7 +30,9 @@ type DesiredUser struct {
 	// Password is the password of a new account. It is not compared. If it is zero, a new
 	// account gets a random password that nobody knows.
 	Password Secret
-	Roles    []string // role IDs in any order; nil leaves them, empty removes all
+	// Roles are role IDs in any order. Nil leaves them, and an empty list removes all, but a
+	// new account gets the server's default roles instead.
+	Roles []string
 	// Active says whether the account should be active. Nil leaves an existing account as
 	// it is, so people who come back need new(true). A new account is active by default.
 	Active *bool
@@ -61,7 +64,8 @@ type SyncOptions struct {
 	Match func(*User) (key string)
 	// ConfirmRelinquish deactivates users even if rooms lose their last owner.
 	ConfirmRelinquish bool
-	// Verified marks new addresses as verified.
+	// Verified marks new addresses as verified, except that of the account that the
+	// client acts for, which servers refuse.
 	Verified bool
 	// Concurrency is the number of calls of each kind under way at once; 0 means 4.
 	Concurrency int
@@ -168,7 +172,7 @@ const (
 	SyncReserved SyncCode = "reserved"
 	// SyncMissing: a new account needs the field.
 	SyncMissing SyncCode = "missing"
-	// SyncNotFound: nobody has the ID.
+	// SyncNotFound: nobody has the ID, or the account was deleted while the plan was made.
 	SyncNotFound SyncCode = "not found"
 	// SyncUnknownRole: the server has no such role.
 	SyncUnknownRole SyncCode = "unknown role"
@@ -364,11 +368,20 @@ func (s *UsersService) PlanSync(ctx context.Context, desired []DesiredUser, opts
 	}
 	opts.MaxDeactivations = cmp.Or(opts.MaxDeactivations, defaultMaxDeactivations)
 	opts.Concurrency = cmp.Or(opts.Concurrency, defaultConcurrency)
-	p := newSyncPlanner(s, desired, opts, callOpts)
-	if err := p.read(ctx); err != nil {
-		return nil, err
+	attempts := &syncAttempts{outdated: make(map[int]bool), lookedUp: make(map[int]*User)}
+	for {
+		p := newSyncPlanner(s, desired, opts, callOpts, attempts)
+		if err := p.read(ctx); err != nil {
+			return nil, err
+		}
+		if p.forget() {
+			continue
+		}
+		if err := p.settle(ctx); err != nil {
+			return nil, err
+		}
+		return p.plan(ctx)
 	}
-	return p.plan(ctx)
 }
 
 const opSync = "users.sync"
@@ -435,6 +448,10 @@ func (d *DesiredUser) check(i int, matches bool) error {
 		return invalid(opSync, field("Key"), "needs SyncOptions.Match")
 	case d.Ref.key != "" && d.Ref.key != refSelf && d.Ref.value == "":
 		return invalid(opSync, field("Ref"), "must not be empty")
+	case !utf8.ValidString(d.Ref.value):
+		return invalid(opSync, field("Ref"), "must be UTF-8")
+	case !utf8.ValidString(d.Key):
+		return invalid(opSync, field("Key"), "must be UTF-8")
 	case !d.explicit() && strings.TrimSpace(d.Username) == "":
 		return invalid(opSync, field("Username"), "must not be empty")
 	}

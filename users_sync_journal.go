@@ -35,7 +35,8 @@ const (
 type journalLine struct {
 	Event   string    `json:"event"`
 	Time    time.Time `json:"time"`
-	ID      int       `json:"id,omitzero"` // of the step
+	People  int       `json:"people,omitzero"` // with a run, how many persons follow
+	ID      int       `json:"id,omitzero"`     // of the step
 	Step    *SyncStep `json:"step,omitzero"`
 	Ref     string    `json:"ref,omitzero"` // how the list refers to the person
 	UserID  string    `json:"userId,omitzero"`
@@ -52,6 +53,9 @@ type SyncJournal struct {
 	UnderWay []SyncStep
 
 	people map[string]string // user IDs by reference
+	// Until a run has told all its people, those of the run before count.
+	next    map[string]string
+	missing int
 }
 
 // ReadSyncJournal reads what runs wrote to [SyncOptions.Journal]. If the journal has
@@ -74,7 +78,7 @@ func ReadSyncJournal(r io.Reader) (*SyncJournal, error) {
 			continue
 		}
 		var line journalLine
-		bad := json.Unmarshal(text, &line) != nil
+		bad := json.Unmarshal(text, &line) != nil || line.Event == ""
 		if cut > 0 && (bad || line.Event != eventRun) {
 			return nil, &journalError{line: cut}
 		}
@@ -98,8 +102,9 @@ func (j *SyncJournal) take(line *journalLine, open map[int]SyncStep) {
 	switch line.Event {
 	case eventRun:
 		j.Finished = false
-		clear(j.people)
-		clear(open)
+		j.next, j.missing = make(map[string]string), line.People
+	case eventPerson:
+		j.missing--
 	case eventBegin:
 		if line.Step != nil {
 			open[line.ID] = *line.Step
@@ -113,8 +118,16 @@ func (j *SyncJournal) take(line *journalLine, open map[int]SyncStep) {
 			clear(j.people)
 		}
 	}
+	people := j.people
+	if j.next != nil {
+		people = j.next
+	}
 	if line.Ref != "" && line.UserID != "" {
-		j.people[line.Ref] = line.UserID
+		people[line.Ref] = line.UserID
+	}
+	if j.next != nil && j.missing <= 0 {
+		j.people, j.next = j.next, nil
+		clear(open)
 	}
 }
 

@@ -53,13 +53,15 @@ const (
 	isSure
 )
 
-// byRef returns the user IDs by the references that belong to the accounts.
+// byRef returns the user IDs by the references that belong to the accounts. A reference
+// that belongs to two is worth nothing.
 func (k SyncKnown) byRef() map[string]string {
 	ids := make(map[string]string)
 	for id, user := range k {
-		if user.Ref != "" {
-			ids[user.Ref] = id
+		if _, twice := ids[user.Ref]; twice || user.Ref == "" {
+			id = ""
 		}
+		ids[user.Ref] = id
 	}
 	return ids
 }

@@ -126,18 +126,29 @@ func (p *syncPlanner) breakCircle(c *syncChange, field string, done map[*syncCha
 // because somebody else is to get that address.
 func (p *syncPlanner) temporary(c *syncChange, field string) string {
 	change, _ := c.find(field)
-	mark := strings.ToLower(rand.Text()[:8])
+	letters, digits := randomMark('a', 26), randomMark('0', 10)
 	if field == fieldEmail {
 		local, domain, _ := strings.Cut(change.From, "@")
-		return local + "+sync-" + mark + "@" + domain
+		return local + "+sync-" + letters + "@" + domain
 	}
-	for _, separator := range []string{"-", ".", "_", ""} {
-		name := change.From + separator + mark
-		if code, _ := p.rules.usernameFault(name); code == "" {
-			return name
+	for _, mark := range []string{letters, digits, letters[:4]} {
+		for _, separator := range []string{"-", ".", "_", ""} {
+			name := change.From + separator + mark
+			if code, _ := p.rules.usernameFault(name); code == "" {
+				return name
+			}
 		}
 	}
 	return ""
+}
+
+// randomMark is a text of 8 out of n characters.
+func randomMark(first, n byte) string {
+	mark := []byte(rand.Text()[:8])
+	for i := range mark {
+		mark[i] = first + mark[i]%n
+	}
+	return string(mark)
 }
 
 // The parts of a change. Each is a request of its own.
@@ -220,6 +231,7 @@ func (p *syncPlanner) arrange() []*syncNode {
 		}
 		// One waits for the username of somebody who waits for an address. Apart, neither
 		// usernames nor addresses have a circle left.
+		circular = withoutFollowers(circular)
 		i := slices.IndexFunc(circular, func(n *syncNode) bool {
 			_, renamed := n.change.find(fieldUsername)
 			_, moved := n.change.find(fieldEmail)
@@ -260,6 +272,23 @@ func order(nodes []*syncNode) (circular []*syncNode) {
 	return circular
 }
 
+// withoutFollowers leaves out the parts that wait for a circle without being in one.
+func withoutFollowers(nodes []*syncNode) []*syncNode {
+	for {
+		awaited := make(map[*syncNode]bool)
+		for _, n := range nodes {
+			for _, edge := range n.needs {
+				awaited[edge.node] = true
+			}
+		}
+		before := len(nodes)
+		nodes = slices.DeleteFunc(nodes, func(n *syncNode) bool { return !awaited[n] })
+		if len(nodes) == before {
+			return nodes
+		}
+	}
+}
+
 // plannedStep is a step with its place in the plan.
 type plannedStep struct {
 	depth, desired int
@@ -285,6 +314,7 @@ func (p *syncPlanner) emit() {
 			}
 			step.needs = append(step.needs, n)
 		}
+		step.follows = earlierPart(node)
 		steps = append(steps, plannedStep{node.depth, node.change.desired, step})
 	}
 	off := func(userID, username string, desired int) SyncStep {
@@ -314,6 +344,18 @@ func (p *syncPlanner) emit() {
 	for _, s := range steps {
 		p.Steps = append(p.Steps, s.step)
 	}
+}
+
+// earlierPart returns the ID of the step with the part of the same change that comes before
+// n; 0 if n is the first. Two updates of one user at the same time could undo each other,
+// since each of them sends along what the user had.
+func earlierPart(n *syncNode) (step int) {
+	for _, other := range n.change.parts {
+		if other != nil && other.step < n.step { // 0 for a part that comes later
+			step = max(step, other.step)
+		}
+	}
+	return step
 }
 
 // settled notes a change that is planned, or turned out to be none.
@@ -359,6 +401,14 @@ func (p *syncPlanner) stepOf(n *syncNode) SyncStep {
 			setIdentity(step.restore, f.Field, f.From)
 		}
 	}
+	if c.id != p.me { // nobody may call their own address verified
+		if step.update.Email != nil && p.opts.Verified {
+			step.update.Verified = new(true)
+		}
+		if step.restore != nil && step.restore.Email != nil && c.verified {
+			step.restore.Verified = new(true)
+		}
+	}
 	if c.activate && n.part == partMain {
 		step.update.Active = new(true)
 		if len(step.Changes) == 0 {
@@ -392,6 +442,14 @@ func setIdentity(o *UserUpdateOptions, field, value string) {
 	}
 }
 
+// identity returns the part of an update that changes the username and the address.
+func (s SyncStep) identity() *UserUpdateOptions {
+	if s.update == nil {
+		return nil
+	}
+	return &UserUpdateOptions{Username: s.update.Username, Email: s.update.Email, Verified: s.update.Verified}
+}
+
 // setUpdate adds a change to an update.
 func (p *syncPlanner) setUpdate(o *UserUpdateOptions, f FieldChange, d *DesiredUser) {
 	if name, custom := strings.CutPrefix(f.Field, customPrefix); custom {
@@ -405,9 +463,6 @@ func (p *syncPlanner) setUpdate(o *UserUpdateOptions, f FieldChange, d *DesiredU
 		if p.fields[i].name == f.Field {
 			p.fields[i].update(o, d)
 		}
-	}
-	if f.Field == fieldEmail && p.opts.Verified {
-		o.Verified = new(true)
 	}
 }
 

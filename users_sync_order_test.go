@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -69,6 +70,12 @@ func TestSyncPassesNamesOn(t *testing.T) {
 		"a circle of three":     {desired: []DesiredUser{moved("a", "b", "b"), moved("b", "c", "c"), moved("c", "a", "a")}, plan: "Ta c b a"},
 		"name one way, address the other": {
 			desired: []DesiredUser{moved("a", "b", "z"), moved("b", "y", "a")}, plan: "a b a",
+		},
+		"a new account waits for a circle of a name and an address": {
+			desired: []DesiredUser{{Username: "a", Email: "new@example.com"}, moved("a", "b", "z"), moved("b", "y", "a")}, plan: "a b a a",
+		},
+		"who waits for such a circle changes in one step": {
+			desired: []DesiredUser{moved("c", "a", "c.new"), moved("a", "b", "z"), moved("b", "y", "a")}, plan: "a b a c",
 		},
 		"a new account gets a free name": {
 			desired: []DesiredUser{{Username: "a", Email: "new@example.com"}, moved("a", "z", "")}, plan: "a a",
@@ -169,6 +176,28 @@ func TestSyncPassesOnAnything(t *testing.T) {
 	}
 }
 
+// TestSyncUpdatesNobodyTwiceAtOnce: an update sends along the bio and the nickname that the
+// user has, so another one at the same time would undo it.
+func TestSyncUpdatesNobodyTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := rocketchattest.New(rocketchattest.WithLatency(time.Second))
+		addNamed(t, srv, "a", "b", "first")
+		desired := []DesiredUser{{Username: "first"}, moved("a", "z", "b"), moved("b", "a", "a")}
+		for i := range desired {
+			desired[i].Bio = new("New bio")
+		}
+		plan, err := adminClient(t, srv).Users.PlanSync(t.Context(), desired, SyncOptions{})
+		require.NoError(t, err)
+		require.Len(t, plan.Steps, 5, "a gets a temporary address, a new username and a new address")
+		_, err = plan.Run(t.Context())
+		require.NoError(t, err)
+		for id, identity := range identities(srv) {
+			assert.Contains(t, identity, "New bio", id)
+		}
+	})
+}
+
 // TestSyncSwapsUnderTheHiddenLimit: servers up to 8.2 take one change of an address in a
 // minute, so a temporary one costs a minute.
 func TestSyncSwapsUnderTheHiddenLimit(t *testing.T) {
@@ -265,6 +294,71 @@ func TestSyncDoesNotRestoreNothing(t *testing.T) {
 	assert.Equal(t, 1, srv.Count("users.update"))
 	assert.Equal(t, before, identities(srv))
 	require.EqualError(t, report.Results[1].Err, "rocketchat: users.update: username is still that of a, whose step was not done")
+}
+
+// refusing is a transport that refuses the updates whose body contains a text.
+func refusing(srv *rocketchattest.Server, text string) roundTripper {
+	return func(r *http.Request) (*http.Response, error) {
+		if r.URL.Path != "/api/v1/users.update" {
+			return srv.RoundTrip(r)
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if strings.Contains(string(body), text) {
+			return replyJSON(http.StatusBadRequest, `{"success":false,"error":"Not possible","errorType":"Edit_Federated_User_Not_Allowed"}`), nil
+		}
+		return srv.RoundTrip(r)
+	}
+}
+
+// TestSyncLeavesNoTemporaryValue: whoever got a temporary value gets one to keep, also if
+// their last step is refused because of something else, or not tried any more.
+func TestSyncLeavesNoTemporaryValue(t *testing.T) {
+	t.Parallel()
+	swap := []DesiredUser{moved("a", "b", "b"), moved("b", "a", "a")}
+	withBadName := slices.Clone(swap)
+	withBadName[0].Name = "Refused"
+	givenUp := slices.Clone(swap) // the steps before that of b are all refused, so that it is not tried
+	for i := range manyEqual {
+		givenUp = append(givenUp, DesiredUser{Username: fmt.Sprint("z", i), Name: "Refused"})
+	}
+	for name, test := range map[string]struct {
+		desired []DesiredUser
+		refused string
+		want    string
+		says    string
+	}{
+		"the other step is refused":     {swap, `"id.b"`, "a a@example.com Bio of a", "they have their own value again"},
+		"the last step is refused":      {withBadName, "Refused", "b b@example.com Bio of a", "they have their new username or address all the same"},
+		"no step is tried any more":     {givenUp, "Refused", "a a@example.com Bio of a", "they have their own value again"},
+		"the new value is refused, too": {swap, `"username":"b"`, "a-", "they keep a temporary value, because their own cannot be given back"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := rocketchattest.New()
+			addNamed(t, srv, "a", "b")
+			for i := range manyEqual {
+				addNamed(t, srv, fmt.Sprint("z", i))
+			}
+			c := adminClient(t, srv, WithTransport(refusing(srv, test.refused)))
+			plan, err := c.Users.PlanSync(t.Context(), test.desired, SyncOptions{Concurrency: 1})
+			require.NoError(t, err)
+			require.True(t, plan.Steps[0].Temporary)
+			report, err := plan.Run(t.Context())
+			require.ErrorIs(t, err, ErrForbidden)
+			for _, result := range report.Results {
+				if result.UserID == "id.a" && !result.Temporary {
+					require.ErrorContains(t, result.Err, test.says)
+				}
+			}
+			assert.Contains(t, identities(srv)["id.a"], test.want)
+			u, _ := srv.User(strings.Fields(identities(srv)["id.a"])[0])
+			assert.Equal(t, test.want[0] != 'a' || test.want[1] == '-', u.Unverified, "an own address stays verified")
+		})
+	}
 }
 
 // dying is the transport of a process that dies with a call: before it is sent, or after

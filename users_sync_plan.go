@@ -100,13 +100,13 @@ func syncFields() []syncField {
 type syncChange struct {
 	desired      int // index in the list
 	id, username string
-	emails       []string // addresses that a new one replaces
 	fields       []FieldChange
 	isNew        bool
 	dropped      bool // a new account that will not be created
 	refused      bool // in part or as a whole
 	open         bool // what lists do not tell is to be compared
 	active       bool
+	verified     bool // the first address
 	admin        bool
 	bot          bool
 	deactivate   bool
@@ -141,13 +141,8 @@ func (c *syncChange) find(field string) (FieldChange, bool) {
 // compare notes what u lacks to be what the person at index i should be.
 func (p *syncPlanner) compare(u *User, i int) {
 	d := p.want(i)
-	c := syncChange{desired: i, id: u.ID, username: u.Username, active: u.Active, admin: u.Active && isAdmin(u), bot: isBot(u)}
+	c := syncChange{desired: i, id: u.ID, username: u.Username, active: u.Active, verified: len(u.Emails) > 0 && u.Emails[0].Verified, admin: u.Active && isAdmin(u), bot: isBot(u)}
 	c.compare(p.fields, false, &d, u)
-	if _, changes := c.find(fieldEmail); changes {
-		for _, email := range u.Emails {
-			c.emails = append(c.emails, email.Address)
-		}
-	}
 	if d.Active != nil {
 		c.deactivate, c.activate = !*d.Active && u.Active, *d.Active && !u.Active
 	}
@@ -191,7 +186,7 @@ func (p *syncPlanner) compareDetails(c *syncChange, u *User) {
 	c.compare(p.fields, true, &d, u)
 	refused := p.checkCustom(c, &d, u.CustomFields)
 	for _, name := range d.customFieldNames() {
-		if from, to := u.CustomFields[name], d.CustomFields[name]; !refused[name] && !sameJSON(from, to) {
+		if from, to := u.CustomFields[name], d.CustomFields[name]; !refused[name] && !sameCustom(from, to) {
 			c.fields = append(c.fields, FieldChange{customPrefix + name, textOfField(from), textOfField(to)})
 		}
 	}
@@ -235,7 +230,7 @@ func (p *syncPlanner) checkCustom(c *syncChange, d *DesiredUser, present map[str
 			p.refuse(c, customPrefix+name, SyncUnknownField, "", "the server does not define the custom field "+name)
 			continue
 		}
-		differs = differs || !sameJSON(present[name], d.CustomFields[name])
+		differs = differs || !sameCustom(present[name], d.CustomFields[name])
 	}
 	if !differs {
 		return refused
@@ -262,7 +257,7 @@ type placedRefusal struct {
 
 func (p *syncPlanner) refuse(c *syncChange, field string, code SyncCode, other, reason string) {
 	p.refusals = append(p.refusals, placedRefusal{
-		c.desired, SyncRefusal{Code: code, Username: c.username, Field: field, Other: other, Reason: reason},
+		c.desired, SyncRefusal{Code: code, Username: strings.ToValidUTF8(c.username, "\uFFFD"), Field: field, Other: other, Reason: reason},
 	})
 	c.refused = true
 	if field == fieldNickname || field == fieldBio || strings.HasPrefix(field, customPrefix) {
@@ -289,7 +284,8 @@ func (p *syncPlanner) plan(ctx context.Context) (*SyncPlan, error) {
 		p.Refusals = append(p.Refusals, r.SyncRefusal)
 	}
 	deactivations := p.count(SyncDeactivate)
-	if limit := p.opts.MaxDeactivations; float64(deactivations) > limit*float64(p.inScope) {
+	// A quotient is rounded as the share is: 29 of 100 are 0.29, and 0.29 times 100 is less than 29.
+	if limit := p.opts.MaxDeactivations; deactivations > 0 && float64(deactivations)/float64(p.inScope) > limit {
 		return nil, &TooManyDeactivationsError{Planned: deactivations, Active: p.inScope, Share: limit}
 	}
 	return p.SyncPlan, nil
@@ -397,6 +393,11 @@ func textOfField(value any) string {
 		return ""
 	}
 	return fmt.Sprint(value)
+}
+
+// sameCustom compares the values of a custom field. One that was never set is empty.
+func sameCustom(present, wanted any) bool {
+	return present == nil && wanted == "" || sameJSON(present, wanted)
 }
 
 // sameJSON compares a value of the caller's with one that came as JSON.

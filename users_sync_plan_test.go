@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -36,22 +37,24 @@ func TestSyncRefusesWhatTheServerWould(t *testing.T) {
 			DesiredUser{Username: "a", CustomFields: map[string]any{"team": "ops"}},
 			SyncRefusal{SyncInvalid, "a", "customFields.grade", "", `the custom field grade must be one of ["a" "b"]`},
 		},
-		"custom length":            {DesiredUser{Username: "a", CustomFields: map[string]any{"team": "operations", "grade": "a"}}, SyncRefusal{SyncInvalid, "a", "customFields.team", "", "the custom field team must not be longer than 8 characters"}},
-		"name":                     {DesiredUser{Username: "a", Name: "A <B>"}, SyncRefusal{SyncInvalid, "a", "name", "", `the name "A <B>" has one of the characters <>/\`}},
-		"username":                 {moved("a", "a b", ""), SyncRefusal{SyncInvalid, "a", "username", "", `the username "a b" does not fit the server's rule for usernames`}},
-		"reserved":                 {moved("a", "System", ""), SyncRefusal{SyncReserved, "a", "username", "", `the username "System" is reserved`}},
-		"always reserved":          {moved("a", "here", ""), SyncRefusal{SyncReserved, "a", "username", "", `the username "here" is reserved`}},
-		"address":                  {DesiredUser{Username: "a", Email: "a at example.com"}, SyncRefusal{SyncInvalid, "a", "email", "", `"a at example.com" is not an address`}},
-		"domain":                   {DesiredUser{Username: "a", Email: "a@evil.test"}, SyncRefusal{SyncInvalid, "a", "email", "", "the server does not allow addresses of the domain evil.test"}},
-		"bio":                      {DesiredUser{Username: "a", Bio: &long}, SyncRefusal{SyncInvalid, "a", "bio", "", "the bio is longer than 260 characters"}},
-		"nickname":                 {DesiredUser{Username: "a", Nickname: &long}, SyncRefusal{SyncInvalid, "a", "nickname", "", "the nickname is longer than 120 characters"}},
-		"no address":               {DesiredUser{Username: "new"}, SyncRefusal{SyncMissing, "new", "email", "", "a new account needs an address"}},
-		"no username":              {DesiredUser{Ref: ByImportID("4711"), Email: "new@example.com"}, SyncRefusal{SyncMissing, "", "username", "", "a new account needs a username"}},
-		"no such ID":               {moved("z", "z", "z"), SyncRefusal{SyncNotFound, "z", "id", "", "nobody has the ID id.z"}},
-		"own account":              {DesiredUser{Ref: Self(), Active: new(false)}, SyncRefusal{SyncOwnAccount, "admin", "active", "", "is the account that the sync runs as"}},
-		"bot":                      {DesiredUser{Username: "rocket.cat", Active: new(false)}, SyncRefusal{SyncBot, "rocket.cat", "active", "", "is a bot or an app"}},
-		"new with a role":          {DesiredUser{Username: "new", Email: "new@example.com", Roles: []string{"chief"}}, SyncRefusal{SyncUnknownRole, "new", "roles", "", `there is no role with the ID "chief"`}},
-		"new with a taken address": {DesiredUser{Username: "new", Email: "B@example.com"}, SyncRefusal{SyncTaken, "new", "email", "b", "the address B@example.com belongs to b"}},
+		"custom length":              {DesiredUser{Username: "a", CustomFields: map[string]any{"team": "operations", "grade": "a"}}, SyncRefusal{SyncInvalid, "a", "customFields.team", "", "the custom field team must not be longer than 8 characters"}},
+		"name":                       {DesiredUser{Username: "a", Name: "A <B>"}, SyncRefusal{SyncInvalid, "a", "name", "", `the name "A <B>" has one of the characters <>/\`}},
+		"username":                   {moved("a", "a b", ""), SyncRefusal{SyncInvalid, "a", "username", "", `the username "a b" does not fit the server's rule for usernames`}},
+		"reserved":                   {moved("a", "System", ""), SyncRefusal{SyncReserved, "a", "username", "", `the username "System" is reserved`}},
+		"always reserved":            {moved("a", "here", ""), SyncRefusal{SyncReserved, "a", "username", "", `the username "here" is reserved`}},
+		"address":                    {DesiredUser{Username: "a", Email: "a at example.com"}, SyncRefusal{SyncInvalid, "a", "email", "", `"a at example.com" is not an address`}},
+		"domain":                     {DesiredUser{Username: "a", Email: "a@evil.test"}, SyncRefusal{SyncInvalid, "a", "email", "", "the server does not allow addresses of the domain evil.test"}},
+		"bio":                        {DesiredUser{Username: "a", Bio: &long}, SyncRefusal{SyncInvalid, "a", "bio", "", "the bio is longer than 260 characters"}},
+		"nickname":                   {DesiredUser{Username: "a", Nickname: &long}, SyncRefusal{SyncInvalid, "a", "nickname", "", "the nickname is longer than 120 characters"}},
+		"name that is not UTF-8":     {DesiredUser{Username: "a", Name: "M\xfcller"}, SyncRefusal{SyncInvalid, "a", "name", "", "name cannot be sent as JSON, such as text that is not UTF-8"}},
+		"username that is not UTF-8": {DesiredUser{Username: "M\xfcller", Email: "m@example.com"}, SyncRefusal{SyncInvalid, "M\uFFFDller", "username", "", "username cannot be sent as JSON, such as text that is not UTF-8"}},
+		"no address":                 {DesiredUser{Username: "new"}, SyncRefusal{SyncMissing, "new", "email", "", "a new account needs an address"}},
+		"no username":                {DesiredUser{Ref: ByImportID("4711"), Email: "new@example.com"}, SyncRefusal{SyncMissing, "", "username", "", "a new account needs a username"}},
+		"no such ID":                 {moved("z", "z", "z"), SyncRefusal{SyncNotFound, "z", "id", "", "nobody has the ID id.z"}},
+		"own account":                {DesiredUser{Ref: Self(), Active: new(false)}, SyncRefusal{SyncOwnAccount, "admin", "active", "", "is the account that the sync runs as"}},
+		"bot":                        {DesiredUser{Username: "rocket.cat", Active: new(false)}, SyncRefusal{SyncBot, "rocket.cat", "active", "", "is a bot or an app"}},
+		"new with a role":            {DesiredUser{Username: "new", Email: "new@example.com", Roles: []string{"chief"}}, SyncRefusal{SyncUnknownRole, "new", "roles", "", `there is no role with the ID "chief"`}},
+		"new with a taken address":   {DesiredUser{Username: "new", Email: "B@example.com"}, SyncRefusal{SyncTaken, "new", "email", "b", "the address B@example.com belongs to b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -72,6 +75,28 @@ func TestSyncRefusesWhatTheServerWould(t *testing.T) {
 	}
 }
 
+// TestSyncOfWhatIsNoJSON: a value that cannot be put into a request is refused, and stops
+// neither the others nor the journal.
+func TestSyncOfWhatIsNoJSON(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New(rocketchattest.WithSetting("Accounts_CustomFields", teamField))
+	addNamed(t, srv, "a", "b", "c")
+	report, err := adminClient(t, srv).Users.Sync(t.Context(), []DesiredUser{
+		{Username: "a", Name: "New", CustomFields: map[string]any{"team": math.NaN()}},
+		{Username: "b", Nickname: new("M\xfcller"), Bio: new("New")},
+		{Username: "c", CustomFields: map[string]any{"team": ""}},
+		{Username: "d", Name: "M\xfcller", Email: "d@example.com"},
+	}, SyncOptions{Journal: new(bytes.Buffer)})
+	require.ErrorIs(t, err, SyncInvalid)
+	assert.Len(t, report.Refusals, 3)
+	assert.Equal(t, 2, report.Count(SyncUpdate))
+	assert.Zero(t, report.Failed+report.NotBegun)
+	known := report.Known()
+	assert.Contains(t, known, "id.c", "a field that was never set is empty")
+	assert.NotContains(t, known, "id.a")
+	assert.NotContains(t, known, "id.b")
+}
+
 // TestSyncWithoutSettings: a client that may not read settings, or a server that does not
 // show them, finds out while running.
 func TestSyncWithoutSettings(t *testing.T) {
@@ -90,6 +115,26 @@ func TestSyncWithoutSettings(t *testing.T) {
 	assert.Equal(t, 2, report.Failed)
 	assert.Equal(t, 1, report.Count(SyncUpdate))
 	assert.Equal(t, 1, callsAfter(srv, before)["settings.get"])
+}
+
+// TestSyncWithoutOneSetting: a server that lacks one of the rules has the others all the
+// same.
+func TestSyncWithoutOneSetting(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New(rocketchattest.WithSetting("Accounts_BlockedDomainsList", "evil.test"))
+	addNamed(t, srv, "a")
+	c := adminClient(t, srv, WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, "/UTF8_User_Names_Validation") {
+			return replyJSON(http.StatusBadRequest, `{"success":false}`), nil
+		}
+		return srv.RoundTrip(r)
+	})))
+	plan, err := c.Users.PlanSync(t.Context(), []DesiredUser{{Ref: ByID("id.a"), Username: "system", Email: "a@evil.test"}}, SyncOptions{})
+	require.NoError(t, err)
+	assert.Empty(t, plan.Steps)
+	require.Len(t, plan.Refusals, 2)
+	require.ErrorIs(t, plan.Refusals[0], SyncReserved)
+	require.ErrorIs(t, plan.Refusals[1], SyncInvalid)
 }
 
 // detailed are n people with a nickname and a bio, the last of whom are inactive.
@@ -264,6 +309,66 @@ func TestSyncFindsPeople(t *testing.T) {
 	}
 }
 
+// TestSyncWithOutdatedKnowledge: what an earlier sync left about accounts that are gone or
+// somebody else's changes nothing.
+func TestSyncWithOutdatedKnowledge(t *testing.T) {
+	t.Parallel()
+	journal := func(ref, id string) *SyncJournal { return &SyncJournal{people: map[string]string{ref: id}} }
+	const ref = "importId import.b"
+	for name, opts := range map[string]SyncOptions{
+		"nothing":                 {},
+		"an account that is gone": {Known: SyncKnown{"gone": {Ref: ref}}},
+		"the account of somebody else in the list": {Known: SyncKnown{"id.c": {Ref: ref}}},
+		"two accounts":                   {Known: SyncKnown{"id.a": {Ref: ref}, "gone": {Ref: ref}}},
+		"the journal of another server":  {Resume: journal("username d", "gone")},
+		"a journal and another account":  {Resume: journal("username d", "id.c")},
+		"a journal, and knowledge of it": {Resume: journal(ref, "gone"), Known: SyncKnown{"id.b": {Ref: ref}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := rocketchattest.New()
+			addNamed(t, srv, "a", "b", "c", "d")
+			plan, err := adminClient(t, srv).Users.PlanSync(t.Context(), []DesiredUser{
+				{Ref: ByImportID("import.b"), Username: "b2"},
+				{Username: "b", Email: "n@example.com"},
+				{Ref: ByID("id.c"), Username: "c2"},
+				{Ref: ByUsername("d"), Username: "d2", Email: "d2@example.com"},
+				{Ref: ByImportID("nobody"), Username: "e", Email: "e@example.com"},
+			}, opts)
+			require.NoError(t, err)
+			var steps []string
+			for _, step := range plan.Steps {
+				steps = append(steps, string(step.Action)+" "+step.Username+" "+step.UserID)
+			}
+			assert.Equal(t, []string{"update b id.b", "update c id.c", "update d id.d", "create e ", "create b "}, steps)
+		})
+	}
+}
+
+// TestSyncOfWhoIsDeletedMeanwhile: an account that goes while the plan is made does not keep
+// the others from being changed.
+func TestSyncOfWhoIsDeletedMeanwhile(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New(rocketchattest.WithSetting("Accounts_CustomFields", teamField))
+	addNamed(t, srv, "a", "b")
+	other := adminClient(t, srv)
+	c := adminClient(t, srv, WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Query().Get("userId") == "id.a" {
+			_, err := other.Users.Delete(r.Context(), ByID("id.a"), UserDeleteOptions{})
+			assert.NoError(t, err)
+		}
+		return srv.RoundTrip(r)
+	})))
+	fields := map[string]any{"team": "ops"}
+	report, err := c.Users.Sync(t.Context(), []DesiredUser{
+		{Username: "a", Name: "Other", Active: new(false), CustomFields: fields}, {Username: "b", CustomFields: fields},
+	}, SyncOptions{Concurrency: 1, MaxDeactivations: 1})
+	require.ErrorIs(t, err, SyncNotFound)
+	assert.Len(t, report.Results, 1)
+	assert.Equal(t, 1, report.Count(SyncUpdate))
+	assert.Equal(t, []string{"", "id.b"}, report.UserIDs)
+}
+
 // TestSyncRecognizesWhomItCreated: servers do not take an import ID for a new account, so
 // the next sync recognizes it by username and address.
 func TestSyncRecognizesWhomItCreated(t *testing.T) {
@@ -354,6 +459,37 @@ func TestSyncWithoutATemporaryValue(t *testing.T) {
 	}, plan.Refusals)
 	require.Len(t, plan.Steps, 1)
 	assert.Equal(t, "c", plan.Steps[0].Username)
+}
+
+// TestSyncAppliesTheRuleForUsernames as servers do. A swap finds a temporary username that
+// fits.
+func TestSyncAppliesTheRuleForUsernames(t *testing.T) {
+	t.Parallel()
+	for rule, test := range map[string]struct{ a, b, bad string }{
+		"":                    {"a-a", "b_b", "a b"},
+		"[a-z]{3,}|[0-9]{3,}": {"aaa", "bbb", "-a"}, // ^ and $ belong to one side each
+		`[a-z]+\.[a-z]+`:      {"a.a", "b.b", "a"},
+		"[0-9]+":              {"1", "2", "a"},
+		"[a-z]{2,8}":          {"aaa", "bbb", "b"},
+		"(?:[a-z]+":           {"a-a", "b_b", "a b"}, // wrong, so the standard one counts
+	} {
+		srv := rocketchattest.New()
+		addNamed(t, srv, test.a, test.b, "c")
+		srv.Set("UTF8_User_Names_Validation", rule)
+		desired := []DesiredUser{moved(test.a, test.b, ""), moved(test.b, test.a, "")}
+		report, err := adminClient(t, srv).Users.Sync(t.Context(), desired, SyncOptions{})
+		require.NoError(t, err, rule)
+		assert.Len(t, report.Results, 3)
+		plan, err := adminClient(t, srv).Users.PlanSync(t.Context(), []DesiredUser{moved("c", test.bad, "")}, SyncOptions{})
+		require.NoError(t, err)
+		_, err = plan.Run(t.Context())
+		if rule == "(?:[a-z]+" {
+			require.ErrorIs(t, err, ErrInvalid, "a rule that cannot be read is applied by the server")
+			continue
+		}
+		require.ErrorIs(t, err, SyncInvalid, rule)
+		assert.Empty(t, plan.Steps)
+	}
 }
 
 // TestSyncKeepsTheLastAdministrator, who is to lose the role and the account.

@@ -1,6 +1,7 @@
 package rocketchat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -51,7 +52,8 @@ type syncPlanner struct {
 	heldMail map[string]syncHolder // by address
 	likely   map[int]*User         // accounts with the wanted username and address, of people with a Ref
 	looked   map[string]*User      // by ID, users whose details came with a look-up
-	trusted  []int                 // people whose account is the one that was known to be theirs
+	recalled map[int]bool          // people whose account is known from an earlier sync
+	*syncAttempts
 
 	rules     syncRules
 	fields    []syncField
@@ -60,7 +62,13 @@ type syncPlanner struct {
 	progress  sync.Mutex
 }
 
-func newSyncPlanner(s *UsersService, desired []DesiredUser, opts SyncOptions, callOpts []CallOption) *syncPlanner {
+// syncAttempts is what one attempt to read the accounts leaves to the next.
+type syncAttempts struct {
+	outdated map[int]bool  // people whose account is not the one that is known from an earlier sync
+	lookedUp map[int]*User // the accounts of people whose references lists do not show; nil for those who have none
+}
+
+func newSyncPlanner(s *UsersService, desired []DesiredUser, opts SyncOptions, callOpts []CallOption, attempts *syncAttempts) *syncPlanner {
 	p := &syncPlanner{
 		SyncPlan: &SyncPlan{users: s, opts: opts, callOpts: callOpts, people: make(map[string]string), newRefs: make(map[int]string)},
 		desired:  desired,
@@ -68,6 +76,7 @@ func newSyncPlanner(s *UsersService, desired []DesiredUser, opts SyncOptions, ca
 		names:    make(map[string]int, len(desired)), emails: make(map[string]int, len(desired)),
 		heldName: make(map[string]syncHolder), heldMail: make(map[string]syncHolder),
 		likely: make(map[int]*User), looked: make(map[string]*User), fields: syncFields(),
+		recalled: make(map[int]bool), syncAttempts: attempts,
 	}
 	p.known = syncKnowledge{
 		ids: make([]string, len(desired)), prints: make([]fingerprint, len(desired)), sure: make([]certainty, len(desired)),
@@ -122,7 +131,20 @@ func (p *syncPlanner) read(ctx context.Context) error {
 	if !p.seesAll {
 		return &Error{Op: "users.list", Class: ErrForbidden, Message: "does not tell roles and addresses: the permission view-full-other-user-info is missing"}
 	}
-	return p.settle(ctx)
+	return nil
+}
+
+// forget notes the people whose account, as an earlier sync left it, is gone or somebody
+// else's. If there are any, the accounts have to be read again, because the people may
+// have others.
+func (p *syncPlanner) forget() bool {
+	before := len(p.outdated)
+	for i := range p.recalled {
+		if p.known.ids[i] == "" {
+			p.outdated[i] = true
+		}
+	}
+	return len(p.outdated) > before
 }
 
 // resolve fills refs. It looks up the people whose references lists do not show.
@@ -131,27 +153,30 @@ func (p *syncPlanner) resolve(ctx context.Context) error {
 	var unknown []int
 	for i := range p.desired {
 		ref := p.desired[i].identity()
-		id := p.opts.Resume.userID(ref)
+		unlisted := ref.key == refImportID || ref.key == refExtension
+		if unlisted {
+			p.known.refs[i] = ref.String()
+		}
+		id := ""
+		if !p.outdated[i] {
+			id = cmp.Or(p.opts.Resume.userID(ref), known[p.known.refs[i]])
+		}
+		var err error
 		switch {
 		case !p.desired[i].explicit():
-			continue
 		case ref.key == refSelf:
-			id = p.me
-		case ref.key == refImportID || ref.key == refExtension:
-			p.known.refs[i] = ref.String()
-			if id == "" {
-				id = known[ref.String()]
-			}
-			if id == "" {
-				unknown = append(unknown, i)
-				continue
-			}
-			p.trusted = append(p.trusted, i)
-		case id == "":
+			err = p.bind(p.me, i)
+		case ref.key == refID:
+			err = p.bind(ref.value, i)
+		case id != "":
+			p.recalled[i] = true
+			err = p.bind(id, i)
+		case unlisted:
+			unknown = append(unknown, i)
+		default:
 			p.refs[ref.folded()] = i
-			continue
 		}
-		if err := p.bind(id, i); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -160,11 +185,17 @@ func (p *syncPlanner) resolve(ctx context.Context) error {
 
 // resolveUnknown looks up the people of whom it is not known which account they have.
 func (p *syncPlanner) resolveUnknown(ctx context.Context, unknown []int) error {
-	found, err := p.lookUp(ctx, unknown)
-	if err != nil {
+	unknown = slices.DeleteFunc(unknown, func(i int) bool {
+		_, done := p.lookedUp[i]
+		return done
+	})
+	if err := p.lookUp(ctx, unknown); err != nil {
 		return err
 	}
-	for i, user := range found {
+	for i, user := range p.lookedUp {
+		if user == nil {
+			continue
+		}
 		if err := p.bind(user.ID, i); err != nil {
 			return err
 		}
@@ -175,18 +206,21 @@ func (p *syncPlanner) resolveUnknown(ctx context.Context, unknown []int) error {
 	return nil
 }
 
-// bind makes the account with an ID that of the person at index i.
+// bind makes the account with an ID that of the person at index i. What is only recalled
+// gives way.
 func (p *syncPlanner) bind(id string, i int) error {
-	if other, twice := p.refs[ByID(id)]; twice && other != i {
+	other, twice := p.refs[ByID(id)]
+	switch {
+	case !twice, other == i, p.recalled[other]:
+		p.refs[ByID(id)] = i
+	case !p.recalled[i]:
 		return p.sameAccount(ByID(id).String(), other, i)
 	}
-	p.refs[ByID(id)] = i
 	return nil
 }
 
-// lookUp finds the accounts of people whose references lists do not show. It returns
-// those that exist, by the index of the person.
-func (p *syncPlanner) lookUp(ctx context.Context, indexes []int) (map[int]*User, error) {
+// lookUp finds the accounts of people whose references lists do not show.
+func (p *syncPlanner) lookUp(ctx context.Context, indexes []int) error {
 	users := make([]*User, len(indexes))
 	err := p.each(ctx, "users.info", len(indexes), func(n int) error {
 		user, err := p.users.Get(ctx, p.desired[indexes[n]].Ref, p.callOpts...)
@@ -196,13 +230,10 @@ func (p *syncPlanner) lookUp(ctx context.Context, indexes []int) (map[int]*User,
 		users[n] = user
 		return err
 	})
-	found := make(map[int]*User)
 	for n, user := range users {
-		if user != nil {
-			found[indexes[n]] = user
-		}
+		p.lookedUp[indexes[n]] = user
 	}
-	return found, err
+	return err
 }
 
 func (p *syncPlanner) sameAccount(account string, a, b int) error {
@@ -265,13 +296,13 @@ func (p *syncPlanner) owner(u *User) (int, error) {
 	owner := -1
 	claim := func(ref UserRef) error {
 		i, ok := p.refs[ref]
-		if !ok || i == owner {
-			return nil
-		}
-		if owner >= 0 {
+		switch {
+		case !ok || i == owner:
+		case owner < 0, p.recalled[owner]:
+			owner = i
+		case !p.recalled[i]:
 			return p.sameAccount(u.Username, owner, i)
 		}
-		owner = i
 		return nil
 	}
 	if len(p.refs) > 0 {
@@ -326,25 +357,12 @@ func (p *syncPlanner) stranger(u *User) {
 // settle finds the accounts of people whom no reference matched: an account with both the
 // wanted username and the wanted address is theirs. For the others an account is created.
 func (p *syncPlanner) settle(ctx context.Context) error {
-	var gone []int // whose account, as it was known, is not there any more
-	for _, i := range p.trusted {
-		if p.known.ids[i] == "" {
-			gone = append(gone, i)
-		}
-	}
-	found, err := p.lookUp(ctx, gone)
-	if err != nil {
-		return err
-	}
 	for i := range p.desired {
 		if p.known.ids[i] != "" {
 			continue
 		}
-		u := found[i]
-		if u == nil && !p.desired[i].hasID() {
-			u = p.likely[i]
-		}
-		if u == nil {
+		u := p.likely[i]
+		if u == nil || p.desired[i].hasID() {
 			p.newcomer(i)
 			continue
 		}
@@ -434,15 +452,29 @@ func (p *syncPlanner) details(ctx context.Context) error {
 	full := make([]*User, len(single))
 	err := p.each(ctx, "users.info", len(single), func(i int) (err error) {
 		full[i], err = p.users.Get(ctx, ByID(single[i].id), p.callOpts...)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	for i, c := range single {
+		if full[i] == nil {
+			p.vanished(c)
+			continue
+		}
 		p.compareDetails(c, full[i])
 	}
 	return nil
+}
+
+// vanished gives up an account that was deleted since the list of users was read.
+func (p *syncPlanner) vanished(c *syncChange) {
+	c.fields, c.activate, c.deactivate = nil, false, false
+	p.known.ids[c.desired] = ""
+	p.refuse(c, "id", SyncNotFound, "", "was deleted while the plan was made")
 }
 
 // fromDirectory compares people with the directory, which tells nickname and bio. Those

@@ -1,13 +1,16 @@
 package rocketchat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 )
@@ -48,7 +51,8 @@ func (p *syncPlanner) setting(ctx context.Context, name string) (value string, k
 		return value, known, nil
 	}
 	if e, ok := errors.AsType[*Error](err); ok && e.StatusCode >= 400 && e.StatusCode < 500 && e.Class != ErrUnauthorized && e.Class != ErrRateLimited {
-		p.rules.opaque = true
+		// A bad request is the answer for a setting that the server does not have.
+		p.rules.opaque = e.StatusCode != http.StatusBadRequest
 		return "", false, nil //nolint:nilerr // what cannot be read is unknown
 	}
 	return "", false, err
@@ -116,12 +120,16 @@ func (p *syncPlanner) readRules(ctx context.Context) error {
 	return nil
 }
 
+// defaultUsernames is the rule of servers whose setting is empty.
+const defaultUsernames = "[0-9a-zA-Z-_.]+"
+
 func (p *syncPlanner) readNameRules(ctx context.Context) error {
 	pattern, known, err := p.setting(ctx, "UTF8_User_Names_Validation")
 	if err != nil {
 		return err
 	}
-	if rule, bad := regexp.Compile("^(?:" + pattern + ")$"); known && bad == nil {
+	// Servers do not group the pattern either. One that this package cannot read is unknown.
+	if rule, bad := regexp.Compile("^" + cmp.Or(pattern, defaultUsernames) + "$"); known && bad == nil {
 		p.rules.username = rule
 	}
 	p.rules.reserved, err = p.settingList(ctx, "Accounts_BlockedUsernameList")
@@ -130,6 +138,9 @@ func (p *syncPlanner) readNameRules(ctx context.Context) error {
 
 // fault says why the server would refuse a change, if it would.
 func (r *syncRules) fault(f FieldChange, d *DesiredUser) (SyncCode, string) {
+	if !sendable(f, d) {
+		return SyncInvalid, f.Field + " cannot be sent as JSON, such as text that is not UTF-8"
+	}
 	switch f.Field {
 	case fieldUsername:
 		return r.usernameFault(f.To)
@@ -151,6 +162,14 @@ func (r *syncRules) fault(f FieldChange, d *DesiredUser) (SyncCode, string) {
 		}
 	}
 	return "", ""
+}
+
+// sendable reports whether a value can be put into a request.
+func sendable(f FieldChange, d *DesiredUser) bool {
+	if name, custom := strings.CutPrefix(f.Field, customPrefix); custom {
+		return asJSON(d.CustomFields[name]) != ""
+	}
+	return utf8.ValidString(f.To)
 }
 
 func (r *syncRules) usernameFault(name string) (SyncCode, string) {

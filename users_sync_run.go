@@ -38,7 +38,7 @@ func (p *SyncPlan) Run(ctx context.Context) (*SyncReport, error) {
 	r := newSyncRun(p)
 	ctx, r.cancel = context.WithCancel(ctx)
 	defer r.cancel()
-	r.open()
+	r.open(ctx)
 	kinds := make(map[SyncAction][]int)
 	for i, step := range p.Steps {
 		kinds[step.Action] = append(kinds[step.Action], i)
@@ -152,19 +152,19 @@ func newSyncRun(p *SyncPlan) *syncRun {
 }
 
 // open begins the journal: with whose accounts the plan is about.
-func (r *syncRun) open() {
-	lines := []*journalLine{{Event: eventRun}}
+func (r *syncRun) open(ctx context.Context) {
 	people := make(map[string]string)
 	if r.opts.Resume != nil {
 		maps.Copy(people, r.opts.Resume.people)
 	}
 	maps.Copy(people, r.people)
+	lines := []*journalLine{{Event: eventRun, People: len(people)}}
 	for _, ref := range slices.Sorted(maps.Keys(people)) {
 		lines = append(lines, &journalLine{Event: eventPerson, Ref: ref, UserID: people[ref]})
 	}
 	for _, line := range lines {
 		if err := r.journal.write(line); err != nil {
-			r.stop(err)
+			r.stop(ctx, err)
 		}
 	}
 }
@@ -187,23 +187,23 @@ func (r *syncRun) step(ctx context.Context, i int) {
 	switch closed := r.closed(step.Action); {
 	case ctx.Err() != nil:
 		result.NotBegun, result.Err = true, r.stopped(ctx)
-	case closed != nil:
-		result.NotBegun, result.Err = true, closed
-	case blocked != nil:
-		result.NotBegun, result.Err = true, blocked
-		r.putBack(ctx, &step, &result)
+	case cmp.Or(closed, blocked) != nil:
+		result.NotBegun, result.Err = true, cmp.Or(closed, blocked)
+		r.endTemporary(ctx, &result, step.restore)
 	default:
-		r.carryOut(ctx, &result)
+		if r.carryOut(ctx, &result); result.Err != nil && !result.NotBegun {
+			r.endTemporary(ctx, &result, step.identity(), step.restore)
+		}
 	}
 	result.Done = result.Err == nil
 	r.note(i, result)
 }
 
-// stop ends the run early.
-func (r *syncRun) stop(why error) {
+// stop ends the run early. If the caller has ended it, that is the reason.
+func (r *syncRun) stop(ctx context.Context, why error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.halted == nil {
+	if r.halted == nil && ctx.Err() == nil {
 		r.halted = why
 	}
 	r.cancel()
@@ -257,30 +257,44 @@ func (r *syncRun) closed(a SyncAction) error {
 	return r.refuse[a].err
 }
 
-// putBack gives a user their own values back who has temporary ones and cannot get the
-// final ones.
-func (r *syncRun) putBack(ctx context.Context, step *SyncStep, result *SyncResult) {
+// endTemporary gives a user values to keep who has temporary ones, and whose step was not
+// done: the first of those that the server takes.
+func (r *syncRun) endTemporary(ctx context.Context, result *SyncResult, values ...*UserUpdateOptions) {
+	step := &result.SyncStep
 	hasTemporary := func(n need) bool { return n.other == "" && r.state(n.step) != stepNotDone }
-	if !slices.ContainsFunc(step.needs, hasTemporary) {
+	if ctx.Err() != nil || !slices.ContainsFunc(step.needs, hasTemporary) {
 		return
 	}
-	e, _ := errors.AsType[*Error](result.Err)
-	back := *step
-	back.update, back.Changes = step.restore, nil
-	undo := SyncResult{SyncStep: back}
-	if r.carryOut(ctx, &undo); undo.Err != nil {
-		e.Message += "; they keep a temporary value, because their own cannot be given back"
-		e.Err = undo.Err
-	} else {
-		e.Message += "; they have their own value again"
+	e, ok := errors.AsType[*Error](result.Err)
+	if !ok {
+		return
 	}
+	told := *e // other results may share e
+	result.Err = &told
+	var failed error
+	for _, value := range values {
+		attempt := SyncResult{SyncStep: *step}
+		attempt.update, attempt.Changes = value, nil
+		switch r.carryOut(ctx, &attempt); {
+		case attempt.Err != nil:
+			failed = attempt.Err
+			continue
+		case value == step.restore:
+			told.Message += "; they have their own value again"
+		default:
+			told.Message += "; they have their new username or address all the same"
+		}
+		return
+	}
+	told.Message += "; they keep a temporary value, because their own cannot be given back"
+	told.Err = cmp.Or(told.Err, failed)
 }
 
 // carryOut begins a step and notes its end in the journal.
 func (r *syncRun) carryOut(ctx context.Context, result *SyncResult) {
 	step := &result.SyncStep
 	if err := r.journal.write(&journalLine{Event: eventBegin, ID: step.id, Step: step}); err != nil {
-		r.stop(err)
+		r.stop(ctx, err)
 		result.NotBegun, result.Err = true, r.stopped(ctx)
 		return
 	}
@@ -318,9 +332,9 @@ func (r *syncRun) carryOut(ctx context.Context, result *SyncResult) {
 	err := r.journal.write(line)
 	switch {
 	case err != nil:
-		r.stop(err)
+		r.stop(ctx, err)
 	case result.Err != nil && !result.NotBegun && r.systemic(ctx, result.Err):
-		r.stop(result.Err)
+		r.stop(ctx, result.Err)
 	}
 }
 

@@ -180,6 +180,36 @@ func TestSyncFinishesWhatWasSent(t *testing.T) {
 	}
 }
 
+// TestSyncIsCancelledWhileTheServerFails: who cancels is told so, whatever the requests
+// under way meet.
+func TestSyncIsCancelledWhileTheServerFails(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{0, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusInternalServerError} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := rocketchattest.New()
+			desired := renamed(t, srv, 20)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var updates atomic.Int32
+			c := adminClient(t, srv, WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+				if r.URL.Path != "/api/v1/users.update" || updates.Add(1) < 6 {
+					return srv.RoundTrip(r)
+				}
+				cancel()
+				time.Sleep(time.Second)
+				if status == 0 {
+					return nil, errors.New("connection refused")
+				}
+				return replyJSON(status, `{"success":false,"error":"not now"}`), nil
+			})))
+			report, err := c.Users.Sync(ctx, desired, SyncOptions{})
+			require.ErrorIs(t, err, context.Canceled, "status %d", status)
+			assert.Equal(t, 20, report.Count(SyncUpdate)+report.Failed+report.NotBegun)
+			assert.Positive(t, report.NotBegun)
+		})
+	}
+}
+
 // TestSyncCountsQuestions: a plan tells how many calls it takes, with the one that the
 // server answers by asking for a second factor.
 func TestSyncCountsQuestions(t *testing.T) {
@@ -336,9 +366,36 @@ func TestSyncJournal(t *testing.T) {
 			assert.Empty(t, both.UnderWay)
 		}
 
-		for _, other := range []string{"{}\nname,address\n", "{}\nname,address\n{}\n"} {
+		for _, other := range []string{"name,address\n", "name,address\n" + lines[1], "{}\n", "null\n", `{"level":"info"}` + "\n" + lines[1]} {
 			_, err = ReadSyncJournal(strings.NewReader(other))
-			require.EqualError(t, err, "rocketchat: line 2 of the journal is not a line of a sync's journal")
+			require.EqualError(t, err, "rocketchat: line 1 of the journal is not a line of a sync's journal")
+		}
+	})
+	t.Run("a run that was cut off before it told its people leaves those of the one before", func(t *testing.T) {
+		t.Parallel()
+		srv := rocketchattest.New()
+		addNamed(t, srv, "a", "b", "c")
+		desired := []DesiredUser{{Ref: ByUsername("a"), Username: "b"}, {Ref: ByUsername("b"), Username: "a"}, {Ref: ByUsername("c"), Username: "d"}}
+		var log bytes.Buffer
+		ctx, cancel := context.WithCancel(t.Context())
+		c := adminClient(t, srv)
+		_, err := c.Users.Sync(ctx, desired, SyncOptions{Journal: &log, Concurrency: 1, Progress: func(p SyncProgress) {
+			if p.Last.Username == "b" {
+				cancel() // who was a has a temporary name, and b is called a
+			}
+		}})
+		require.ErrorIs(t, err, context.Canceled)
+		first := log.Len()
+		before, err := ReadSyncJournal(bytes.NewReader(log.Bytes()))
+		require.NoError(t, err)
+		plan, err := c.Users.PlanSync(t.Context(), desired, SyncOptions{Journal: &log, Resume: before})
+		require.NoError(t, err)
+		_, err = plan.Run(ctx)
+		require.ErrorIs(t, err, context.Canceled)
+		for n := first; n <= log.Len(); n++ {
+			before, err := ReadSyncJournal(bytes.NewReader(log.Bytes()[:n]))
+			require.NoError(t, err)
+			require.Len(t, before.people, 3, "cut off at byte %d", n)
 		}
 	})
 	t.Run("a step that may have taken effect stays under way", func(t *testing.T) {

@@ -157,6 +157,26 @@ func TestSyncRefuses(t *testing.T) {
 	require.ErrorIs(t, err, ErrForbidden, "who does not see roles and addresses cannot compare")
 }
 
+// TestSyncAllowsTheWholeShare: 29 of 100 are 0.29, although 0.29 times 100 is less than 29.
+func TestSyncAllowsTheWholeShare(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	desired := people(98)
+	addPeople(t, srv, desired)
+	for i := range 30 {
+		desired[i].Active = new(false)
+	}
+	c := adminClient(t, srv)
+	opts := SyncOptions{MaxDeactivations: 0.29}
+	_, err := c.Users.PlanSync(t.Context(), desired, opts)
+	many, ok := errors.AsType[*TooManyDeactivationsError](err)
+	require.True(t, ok)
+	require.Equal(t, 100, many.Active)
+	desired[0].Active = nil
+	_, err = c.Users.PlanSync(t.Context(), desired, opts)
+	require.NoError(t, err)
+}
+
 func TestSyncKeepsAnAdministrator(t *testing.T) {
 	t.Parallel()
 	srv := rocketchattest.New()
@@ -386,6 +406,24 @@ func TestSyncKeepsItsOwnRights(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, plan.Steps)
 	assert.Contains(t, plan.String(), "runs as, which keeps the role admin")
+}
+
+// TestSyncOfItsOwnAddress: nobody may call their own address verified, so it is changed
+// without.
+func TestSyncOfItsOwnAddress(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	addPeople(t, srv, people(1))
+	_, err := adminClient(t, srv).Users.Sync(t.Context(), []DesiredUser{
+		{Username: "admin", Email: "boss@example.com"},
+		{Username: "person0000", Email: "new@example.com"},
+	}, SyncOptions{Verified: true})
+	require.NoError(t, err)
+	admin, _ := srv.User("admin")
+	assert.Equal(t, "boss@example.com", admin.Email)
+	assert.True(t, admin.Unverified)
+	person, _ := srv.User("person0000")
+	assert.False(t, person.Unverified)
 }
 
 // TestSyncOfWhatConflicts: an address that is somebody else's does not keep the rest

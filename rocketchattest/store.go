@@ -267,10 +267,15 @@ func (db *database) validUsername(username string) bool {
 	return matchesWhole(db.text("UTF8_User_Names_Validation"), username)
 }
 
-// matchesWhole tells whether a pattern of the settings matches the whole of a name.
+// matchesWhole tells whether a pattern of the settings matches a name as servers apply it: between ^ and $, without a
+// group, and with the standard one instead if it is empty or wrong.
 func matchesWhole(pattern, name string) bool {
-	compiled, err := regexp.Compile("^(?:" + pattern + ")$")
-	return err == nil && compiled.MatchString(name)
+	const standard = "[0-9a-zA-Z-_.]+"
+	compiled, err := regexp.Compile("^" + cmp.Or(pattern, standard) + "$")
+	if err != nil {
+		compiled = regexp.MustCompile("^" + standard + "$")
+	}
+	return compiled.MatchString(name)
 }
 
 // blockedUsername tells whether a name is reserved.

@@ -162,7 +162,7 @@ func (l *ldapSync) readGroups(conn *ldap.Conn, people []entry) error {
 	byName := make(map[string]*entry, len(people))
 	for i := range people {
 		people[i].roles = []string{"user"}
-		byDN[normal(people[i].dn)], byName[people[i].username] = &people[i], &people[i]
+		byDN[normal(people[i].dn)], byName[strings.ToLower(people[i].username)] = &people[i], &people[i]
 	}
 	for role, group := range l.Role {
 		found, err := search(conn, l.GroupBase, "(cn="+ldap.EscapeFilter(group)+")", []string{"member", "uniqueMember", "memberUid"})
@@ -181,7 +181,7 @@ func (l *ldapSync) readGroups(conn *ldap.Conn, people []entry) error {
 			members = append(members, byDN[normal(dn)])
 		}
 		for _, name := range found[0].GetAttributeValues("memberUid") {
-			members = append(members, byName[name])
+			members = append(members, byName[strings.ToLower(name)])
 		}
 		for _, member := range members {
 			if member != nil && !slices.Contains(member.roles, role) { // a member who is nil is not among the people

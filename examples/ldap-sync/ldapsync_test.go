@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -45,7 +46,7 @@ func slapd(t *testing.T) (address string) {
 	dir := t.TempDir()
 	config := filepath.Join(dir, "slapd.conf")
 	var b strings.Builder
-	for _, schema := range []string{"core", "cosine", "inetorgperson"} {
+	for _, schema := range []string{"core", "cosine", "inetorgperson", "nis"} {
 		fmt.Fprintf(&b, "include %s\n", filepath.Join(root, "etc/ldap/schema", schema+".schema"))
 	}
 	fmt.Fprintf(&b, "modulepath %s\nmoduleload back_mdb\nsizelimit 600\n", filepath.Join(root, "usr/lib/ldap"))
@@ -196,6 +197,84 @@ func TestLDAPSync(t *testing.T) {
 	journal, err := os.ReadFile(state + ".journal")
 	require.NoError(t, err)
 	assert.Empty(t, journal)
+}
+
+// TestOddDirectory: names with commas and in another case, several addresses, accounts that
+// administrators delete, and runs that fail or are killed.
+func TestOddDirectory(t *testing.T) {
+	address := slapd(t)
+	conn := directory(t, address, 20)
+	add := func(dn string, attributes map[string][]string) {
+		request := ldap.NewAddRequest(dn, nil)
+		for name, values := range attributes {
+			request.Attribute(name, values)
+		}
+		require.NoError(t, conn.Add(request))
+	}
+	add(`cn=Ann\, M\C3\BCller+employeeNumber=77,`+headline, map[string][]string{
+		"objectClass": {"inetOrgPerson"}, "cn": {"Ann, Müller"}, "employeeNumber": {"77"}, "sn": {"Müller"}, "uid": {"Ann"},
+		"mail": {"ann@example.org", "a.mueller@example.org"},
+	})
+	add("cn=posix,"+teams, map[string][]string{"objectClass": {"posixGroup"}, "cn": {"posix"}, "gidNumber": {"7"}, "memberUid": {"PERSON0004", "ann", "nobody"}})
+	support := ldap.NewModifyRequest("cn=support,"+teams, nil)
+	support.Add("member", []string{`CN=ann\2C m\C3\BCller+employeeNumber=77, ` + headline})
+	require.NoError(t, conn.Modify(support))
+
+	server := rocketchattest.New(rocketchattest.WithLimit(0, 0))
+	server.AddRole("desk", "Service desk", "")
+	server.AddRole("posix", "Posix", "")
+	id, token := server.Login("admin")
+	client, err := rocketchat.New(server.URL(), rocketchat.WithTransport(server), rocketchat.WithToken(id, token))
+	require.NoError(t, err)
+	t.Setenv("LDAP_PASSWORD", password)
+	state := filepath.Join(t.TempDir(), "state.json")
+	night := func(change func(*ldapSync)) (string, error) {
+		var out bytes.Buffer
+		tool := &ldapSync{
+			LDAP: address, BindDN: manager, Base: headline, Filter: "(objectClass=inetOrgPerson)", ID: "entryUUID", Username: "uid", Name: "cn", Mail: "mail",
+			Role: map[string]string{"desk": "support", "posix": "posix"}, GroupBase: teams, State: state, Max: 0.1,
+		}
+		if change != nil {
+			change(tool)
+		}
+		err := tool.Run(t.Context(), &cli.Session{Client: client, Stdout: &out, Stderr: &out})
+		return out.String(), err
+	}
+
+	out, err := night(nil)
+	require.NoError(t, err, out)
+	ann, _ := server.User("Ann")
+	assert.Equal(t, []string{"user", "desk", "posix"}, ann.Roles)
+	assert.Equal(t, "ann@example.org", ann.Email)
+	four, _ := server.User("person0004")
+	assert.Contains(t, four.Roles, "posix")
+
+	for name, base := range map[string]string{"nobody there": teams, "few people there": `cn=Ann\, M\C3\BCller+employeeNumber=77,` + headline} {
+		_, err = night(func(l *ldapSync) { l.Base = base })
+		require.Error(t, err, name)
+	}
+	require.NoError(t, conn.Del(ldap.NewDelRequest(dn(19), nil)))
+	_, err = night(func(l *ldapSync) { l.Max = 0 })
+	_, ok := errors.AsType[*rocketchat.TooManyDeactivationsError](err)
+	require.True(t, ok, "nobody may be deactivated: %v", err)
+	last, _ := server.User("person0019")
+	assert.False(t, last.Inactive)
+
+	// An administrator deletes an account. Its person gets another one.
+	_, err = client.Users.Delete(t.Context(), rocketchat.ByUsername("person0003"), rocketchat.UserDeleteOptions{})
+	require.NoError(t, err)
+	_, err = night(nil)
+	require.ErrorIs(t, err, rocketchat.SyncNotFound)
+	journal, err := os.ReadFile(state + ".journal")
+	require.NoError(t, err)
+	assert.Empty(t, journal, "a run that ended leaves nothing to continue")
+	_, err = night(nil)
+	require.NoError(t, err)
+	_, ok = server.User("person0003")
+	assert.True(t, ok)
+	out, err = night(nil)
+	require.NoError(t, err)
+	assert.Contains(t, out, "0 to create, 0 to update, 0 to activate, 0 to deactivate, 0 refused, 20 unchanged")
 }
 
 // TestLargeGroups: Active Directory gives the members of large groups in parts.

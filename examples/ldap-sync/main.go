@@ -2,9 +2,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"time"
@@ -52,7 +54,7 @@ type ldapSync struct {
 	Mail     string `name:"mail-attribute" default:"mail" placeholder:"ATTRIBUTE" help:"Attribute with the address. Default: mail."`
 
 	Field     map[string]string `placeholder:"FIELD=ATTRIBUTE" help:"Fill a custom field from an attribute. May be given several times."`
-	Role      map[string]string `placeholder:"ROLE=GROUP" help:"Give a role, by its ID, to the members of a group. May be given several times."`
+	Role      map[string]string `placeholder:"ROLE=GROUP" help:"Give a role, by its ID, to the members of a group; groups within the group do not count. May be given several times."`
 	GroupBase string            `placeholder:"DN" help:"Where the groups are in the directory."`
 
 	State string  `required:"" placeholder:"FILE" help:"File that records which account belongs to which entry."`
@@ -90,7 +92,7 @@ func (l *ldapSync) sync(ctx context.Context, people []person, known *state) erro
 	var shown *cli.Progress
 	opts := rocketchat.SyncOptions{
 		Departed:         func(u *rocketchat.User) bool { return known.owns(u.ID) },
-		MaxDeactivations: l.Max,
+		MaxDeactivations: cmp.Or(l.Max, math.SmallestNonzeroFloat64), // 0 would be the default of the library
 		Known:            known.Known,
 		PlanProgress: func(at rocketchat.SyncReading) {
 			if at.Read == at.Total || at.Total > 0 && at.Read%100 == 0 {
@@ -124,7 +126,7 @@ func (l *ldapSync) sync(ctx context.Context, people []person, known *state) erro
 	shown.Close()
 	known.learn(people, report)
 	err = known.write(l.State)
-	if err == nil && report.Failed+report.NotBegun == 0 {
+	if err == nil { // the state tells all that the journal could
 		err = journal.Truncate(0)
 	}
 	return errors.Join(runErr, err)

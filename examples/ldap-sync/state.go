@@ -42,11 +42,14 @@ func readState(file string) (*state, error) {
 func (s *state) owns(userID string) bool { return s.owned[userID] }
 
 // learn records the accounts of the people. People who left the directory stay in the
-// state, so that they get their old account if they come back.
+// state, so that they get their old account if they come back. An account that was deleted is
+// forgotten, so that the person gets a new one.
 func (s *state) learn(people []person, report *rocketchat.SyncReport) {
 	for i, p := range people {
 		if id := report.UserIDs[i]; id != "" {
 			s.Accounts[p.id] = id
+		} else {
+			delete(s.Accounts, p.id)
 		}
 	}
 	s.Known = report.Known()

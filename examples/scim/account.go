@@ -302,6 +302,9 @@ func (b *bridge) update(before, after *account) (*rocketchat.UserUpdateOptions, 
 			return nil, err
 		}
 		to, err := b.username(after.userName)
+		if err == nil && to == "" {
+			err = badValue("userName must not be empty")
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -92,6 +92,10 @@ func without(r *http.Request, resource scim.Resource) scim.Resource {
 // GetAll implements [scim.ResourceHandler].
 func (h *groups) GetAll(r *http.Request, params scim.ListRequestParams) (scim.Page, error) {
 	ctx := r.Context()
+	params, err := comparable(params, func(name string) bool { return name != "meta" }, schema.CoreGroupSchema())
+	if err != nil {
+		return scim.Page{}, err
+	}
 	roles, err := h.roles(ctx)
 	if err != nil {
 		return scim.Page{}, h.refused(err)
@@ -132,6 +136,11 @@ func (h *groups) create(ctx context.Context, attributes scim.ResourceAttributes)
 	wanted := group{members: make(map[string]bool)}
 	if err := wanted.setAll(scim.PatchOperationReplace, attributes); err != nil {
 		return scim.Resource{}, err
+	}
+	for id := range wanted.members {
+		if _, err := h.client.Users.Get(ctx, rocketchat.ByID(id)); err != nil {
+			return scim.Resource{}, nobody(id, err)
+		}
 	}
 	role, err := h.client.Roles.Create(ctx, rocketchat.RoleCreateOptions{Name: wanted.name, Scope: rocketchat.RoleScopeUsers})
 	if errors.Is(err, rocketchat.ErrForbidden) {
@@ -214,7 +223,7 @@ func (h *groups) apply(ctx context.Context, role *rocketchat.Role, before, after
 		}
 		err := h.client.Roles.Add(ctx, role.ID, rocketchat.ByID(id))
 		if err != nil && !errors.Is(err, rocketchat.ErrTaken) {
-			return err
+			return nobody(id, err)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(before.members)) {
@@ -226,6 +235,15 @@ func (h *groups) apply(ctx context.Context, role *rocketchat.Role, before, after
 		}
 	}
 	return nil
+}
+
+// nobody is the error for a member that is not there. That the group is not found would be
+// something else.
+func nobody(id string, err error) error {
+	if errors.Is(err, rocketchat.ErrNotFound) {
+		return badValue("there is no user with the ID " + id)
+	}
+	return err
 }
 
 // Delete implements [scim.ResourceHandler].

@@ -418,6 +418,56 @@ func TestBadRequests(t *testing.T) {
 	assert.Equal(t, "kim@example.org", p.account("kim").Email)
 }
 
+// TestRefusedChange changes nothing, although servers save one field after the other.
+func TestRefusedChange(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, options{})
+	ids := make(map[string]string)
+	for _, name := range []string{"kim", "lee"} {
+		u, err := p.chat.AddUser(rocketchattest.User{Username: name, Name: name + " Nought", Email: name + "@example.org", Nickname: "nick"})
+		require.NoError(t, err)
+		ids[name] = u.ID
+	}
+	p.chat.AddRoom("plans", "kim")
+	before := p.account("kim")
+	path := "/Users/" + ids["kim"]
+	p.patch(http.StatusConflict, path, `[{"op":"replace","path":"userName","value":"kim2"},{"op":"replace","path":"emails[type eq \"work\"].value","value":"lee@example.org"}]`)
+	p.patch(http.StatusBadRequest, path, `[{"op":"replace","value":{"active":false,"userName":"kim2","displayName":"Kim","nickName":"k","emails":[{"value":"kim2@example.org"}]}}]`)
+	for _, operation := range []string{`{"op":"remove","path":"userName"}`, `{"op":"replace","path":"userName","value":""}`} {
+		answer := p.patch(http.StatusBadRequest, path, "["+operation+"]")
+		assert.Equal(t, "invalidValue", answer["scimType"])
+	}
+	assert.Equal(t, before, p.account("kim"))
+
+	// A member who is not there does not make the group one that is not found.
+	p.patch(http.StatusBadRequest, "/Groups/desk", `[{"op":"add","path":"members","value":[{"value":"nobody"}]}]`)
+	p.send(http.StatusBadRequest, http.MethodPost, "/Groups", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"New","members":[{"value":"nobody"}]}`)
+	assert.Empty(t, p.find("Groups", `displayName eq "New"`))
+}
+
+// TestFilters: in the forms of RFC 7644, of which the SCIM library compares not all.
+func TestFilters(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, options{})
+	for _, name := range []string{"kim", "lee"} {
+		_, err := p.chat.AddUser(rocketchattest.User{ID: "id." + name, Username: name, Name: name + " Nought", Email: name + "@example.org"})
+		require.NoError(t, err)
+	}
+	for filter, expected := range map[string]int{
+		`emails.value eq "KIM@example.org"`: 1, `emails eq "kim@example.org"`: 1, `emails co "@example.org"`: 2, `emails[type eq "work" and value sw "lee"]`: 1,
+		`emails.type eq "work" and not (emails.value eq "kim@example.org") and userName ne "admin"`: 1,
+		`USERNAME Eq "kim" or userName ew "EE"`:                                                     2, `groups.value eq "user"`: 2, `emails pr`: 3, `id eq "id.kim"`: 1, `name.familyName co "ought"`: 2,
+	} {
+		assert.Len(t, p.find("Users", filter), expected, filter)
+	}
+	assert.Len(t, p.find("Groups", `members eq "id.kim"`), 1)
+	assert.Len(t, p.find("Groups", `id eq "user" and members.value eq "id.lee"`), 1)
+	for _, filter := range []string{`name eq "kim"`, `not (name eq "kim")`, `nickName eq "x"`, `meta.created gt "2020-01-01T00:00:00Z"`, `unknown eq "x"`, `userName eq`} {
+		answer := p.send(http.StatusBadRequest, http.MethodGet, "/Users?filter="+url.QueryEscape(filter), "")
+		assert.Equal(t, "invalidFilter", answer["scimType"], filter)
+	}
+}
+
 // TestAddresses: whichever way the provider changes addresses, the account gets the one
 // that it means.
 func TestAddresses(t *testing.T) {

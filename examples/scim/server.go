@@ -8,6 +8,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/elimity-com/scim/filter"
 	"github.com/elimity-com/scim/optional"
 	"github.com/elimity-com/scim/schema"
+	parser "github.com/scim2/filter-parser/v2"
 
 	"github.com/rocketchat-go/rocketchat"
 	"github.com/rocketchat-go/rocketchat/examples/internal/cli"
@@ -139,6 +141,62 @@ func passing(resources []scim.Resource, params scim.ListRequestParams) scim.Page
 	}
 	start := min(params.StartIndex-1, len(passed))
 	return scim.Page{TotalResults: len(passed), Resources: passed[start:min(start+params.Count, len(passed))]}
+}
+
+// everywhere reports whether ok holds for all attributes that a filter asks about.
+func everywhere(expression parser.Expression, ok func(parser.AttributePath) bool) bool {
+	switch e := expression.(type) {
+	case *parser.AttributeExpression:
+		return ok(e.AttributePath)
+	case *parser.LogicalExpression:
+		return everywhere(e.Left, ok) && everywhere(e.Right, ok)
+	case *parser.NotExpression:
+		return everywhere(e.Expression, ok)
+	}
+	return true
+}
+
+// comparable returns the parameters with a filter that the SCIM library can compare: parts
+// of attributes with several values only as emails[value eq "x"], and the name only in
+// parts. The filter is refused if it asks about an attribute that is not known.
+func comparable(params scim.ListRequestParams, known func(name string) bool, core schema.Schema, extensions ...schema.Schema) (scim.ListRequestParams, error) {
+	if params.FilterValidator == nil {
+		return params, nil
+	}
+	expression := params.FilterValidator.GetFilter()
+	if !everywhere(expression, func(path parser.AttributePath) bool {
+		name := strings.ToLower(path.AttributeName)
+		return known(name) && (name != "name" || path.SubAttribute != nil)
+	}) {
+		return params, scimerrors.ScimErrorInvalidFilter
+	}
+	core.Attributes = slices.Concat(core.Attributes, schema.CommonAttributes())
+	f := filter.NewFilterValidator(byValue(expression), core, extensions...)
+	params.FilterValidator = &f
+	return params, nil
+}
+
+// byValue writes emails.value eq "x" and emails eq "x" as emails[value eq "x"].
+func byValue(expression parser.Expression) parser.Expression {
+	switch e := expression.(type) {
+	case *parser.AttributeExpression:
+		switch strings.ToLower(e.AttributePath.AttributeName) {
+		case "emails", "groups", "members":
+			part := "value"
+			if e.AttributePath.SubAttribute != nil {
+				part = *e.AttributePath.SubAttribute
+			}
+			return &parser.ValuePath{
+				AttributePath: parser.AttributePath{AttributeName: e.AttributePath.AttributeName},
+				ValueFilter:   &parser.AttributeExpression{AttributePath: parser.AttributePath{AttributeName: part}, Operator: e.Operator, CompareValue: e.CompareValue},
+			}
+		}
+	case *parser.LogicalExpression:
+		return &parser.LogicalExpression{Left: byValue(e.Left), Right: byValue(e.Right), Operator: e.Operator}
+	case *parser.NotExpression:
+		return &parser.NotExpression{Expression: byValue(e.Expression)}
+	}
+	return expression
 }
 
 func passes(f *filter.Validator, resource scim.Resource) bool {

@@ -11,6 +11,7 @@ import (
 	"github.com/elimity-com/scim"
 	scimerrors "github.com/elimity-com/scim/errors"
 	"github.com/elimity-com/scim/optional"
+	"github.com/elimity-com/scim/schema"
 	"github.com/scim2/filter-parser/v2"
 
 	"github.com/rocketchat-go/rocketchat"
@@ -93,26 +94,15 @@ func (h *users) find(ctx context.Context, params scim.ListRequestParams) (scim.P
 			return h.one(u, params), err
 		}
 	}
-	if !listed(expression) {
-		return scim.Page{}, scimerrors.ScimErrorInvalidFilter
+	params, err := comparable(params, listed, schema.CoreUserSchema(), schema.ExtensionEnterpriseUser())
+	if err != nil {
+		return scim.Page{}, err
 	}
 	return h.list(ctx, params)
 }
 
-// listed reports whether lists of users contain everything that a filter needs.
-func listed(expression filter.Expression) bool {
-	switch e := expression.(type) {
-	case *filter.AttributeExpression:
-		name := strings.ToLower(e.AttributePath.AttributeName)
-		multiple := name == "emails" || name == "groups" // package scim compares parts of these only in the form emails[value eq "x"]
-		return name != "externalid" && name != "nickname" && name != "meta" && !multiple
-	case *filter.LogicalExpression:
-		return listed(e.Left) && listed(e.Right)
-	case *filter.NotExpression:
-		return listed(e.Expression)
-	}
-	return true
-}
+// listed reports whether lists of users contain an attribute of a filter.
+func listed(name string) bool { return name != "externalid" && name != "nickname" && name != "meta" }
 
 // one is a page with at most one account.
 func (h *users) one(u *rocketchat.User, params scim.ListRequestParams) scim.Page {
@@ -244,9 +234,9 @@ func (h *users) Patch(r *http.Request, id string, operations []scim.PatchOperati
 	return resource, h.refused(err)
 }
 
-// change changes an account with one request to the server, so that a refused request
-// changes nothing. Only the deactivation of the last owner of a room is refused after the
-// other changes. Changes of the same account are serialized.
+// change changes an account with one request to the server. Servers save one field after the
+// other, so what was saved before a refusal is undone. Changes of the same account are
+// serialized.
 func (h *users) change(r *http.Request, id string, edit func(*account) error) (scim.Resource, error) {
 	ctx, end, err := h.begin(r, "user "+id)
 	if err != nil {
@@ -275,9 +265,26 @@ func (h *users) change(r *http.Request, id string, edit func(*account) error) (s
 		}
 	}
 	if _, err := h.client.Users.Update(ctx, rocketchat.ByID(id), *opts); err != nil {
-		return scim.Resource{}, err
+		return scim.Resource{}, errors.Join(err, h.undo(ctx, u, before))
 	}
 	return h.outcome(ctx, id, after)
+}
+
+// undo makes an account what it was before a change that was refused.
+func (h *users) undo(ctx context.Context, was *rocketchat.User, before *account) error {
+	u, _, err := h.read(ctx, was.ID)
+	if err != nil {
+		return err
+	}
+	opts, err := h.update(h.accountOf(u, h.ids.last(was.ID)), before)
+	if err != nil || opts == nil {
+		return err
+	}
+	if opts.Email != nil {
+		opts.Verified = &was.Emails[0].Verified
+	}
+	_, err = h.client.Users.Update(ctx, rocketchat.ByID(was.ID), *opts)
+	return err
 }
 
 func (h *users) spareSelf(ctx context.Context, id string) error {
