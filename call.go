@@ -63,13 +63,14 @@ func send(ctx context.Context, client *Client, e endpoint, opts []CallOption) (*
 		ctx, e.wrong = context.Background(), missingContext(e.op)
 	}
 	c := newCall(client, e)
-	returns := false
+	ctx = c.traceStart(ctx)
+	returned := false
 	defer func() {
-		if !returns { // a trace or another function of the caller's panicked
+		if !returned { // a function of the program panicked
 			c.answer.release(client.config.transport)
+			c.traceDone(ctx, errPanicked)
 		}
 	}()
-	ctx = c.traceStart(ctx)
 	err := c.configure(opts)
 	if err == nil {
 		err = c.resolveUser(ctx, opts)
@@ -80,7 +81,7 @@ func send(ctx context.Context, client *Client, e endpoint, opts []CallOption) (*
 	if err == nil {
 		err = c.run(ctx)
 	}
-	returns = true
+	returned = true
 	return c, ctx, err
 }
 

@@ -46,6 +46,7 @@ import (
 
 	"` + modulePath + `"
 	"` + modulePath + `/gate"
+	"` + modulePath + `/otelrocketchat"
 	"` + modulePath + `/prompt"
 	"` + modulePath + `/redisgate"
 	"` + modulePath + `/rocketchattest"

@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
 
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
@@ -420,7 +421,65 @@ func TestTraceOfAPauseThatIsGivenUp(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 		assert.Equal(t, 1, done.Attempts)
 		assert.Equal(t, 7*time.Second, done.Paused)
+		assert.Equal(t, map[WaitReason]time.Duration{WaitBackoff: 7 * time.Second}, done.Pauses)
 	})
+}
+
+// TestTraceOfPauses: each is counted under its reason.
+func TestTraceOfPauses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var done CallResult
+		srv := rocketchattest.New(rocketchattest.WithLimit(10, time.Minute))
+		c := ordinaryClient(t, srv, WithRetry(RetryPolicy{MaxAttempts: 2, BaseDelay: 5 * time.Second, MaxDelay: 5 * time.Second}),
+			WithThrottle(rate.NewLimiter(rate.Every(2*time.Second), 10)),
+			WithTrace(Trace{CallDone: func(_ context.Context, r CallResult) { done = r }}))
+		for range 10 {
+			_, err := c.Users.Get(t.Context(), ByUsername("admin"))
+			require.NoError(t, err)
+			assert.Nil(t, done.Pauses)
+		}
+		srv.AnswerNext("me", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+		_, err := c.Me.Get(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, map[WaitReason]time.Duration{WaitBackoff: 5 * time.Second, WaitThrottle: 2 * time.Second}, done.Pauses)
+		_, err = c.Users.Get(t.Context(), ByUsername("admin"))
+		require.NoError(t, err)
+		assert.InDelta(t, 53, done.Pauses[WaitRouteLimit].Seconds(), 2)
+		assert.Equal(t, done.Paused, done.Pauses[WaitRouteLimit]+done.Pauses[WaitThrottle])
+	})
+}
+
+// TestTraceOfAPanic: a call that a panic ends is seen to end, once.
+func TestTraceOfAPanic(t *testing.T) {
+	t.Parallel()
+	for name, call := range map[string]func(context.Context, *Client){
+		"second factor": func(ctx context.Context, c *Client) {
+			_, _ = c.Tokens.Generate(ctx, "ci", TokenGenerateOptions{})
+		},
+		"body of a loop": func(ctx context.Context, c *Client) {
+			for range c.Users.All(ctx, UserListOptions{}) {
+				panic("no user was expected")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			begun := 0
+			var done []CallResult
+			c := loginClient(t, rocketchattest.New(rocketchattest.WithSecondFactor()),
+				WithTwoFactor(func(context.Context, TwoFactorChallenge) (Secret, error) { panic("no code") }),
+				WithTrace(Trace{
+					CallStart: func(ctx context.Context, _ CallInfo) context.Context { begun++; return ctx },
+					CallDone:  func(_ context.Context, r CallResult) { done = append(done, r) },
+				}))
+			assert.Panics(t, func() { call(t.Context(), c) })
+			assert.Len(t, done, begun)
+			last := done[len(done)-1]
+			assert.ErrorContains(t, last.Err, "panicked")
+			assert.Equal(t, 1, last.Attempts)
+		})
+	}
 }
 
 // TestSecondFactorIsSentAlong: n updates cost n calls and one refusal, and an answer

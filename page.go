@@ -289,7 +289,7 @@ func (w *walker[T]) streamItems(ctx context.Context) iter.Seq2[*T, error] {
 		over := false
 		defer func() {
 			if !over { // the body of the loop panicked
-				_ = list.call.end(inner, nil)
+				_ = list.call.end(inner, errPanicked)
 			}
 		}()
 		r := &streamRun[T]{walker: w, list: list, yield: yield}

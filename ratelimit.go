@@ -17,13 +17,14 @@ import (
 
 // pacing is the state of the pauses between the attempts of a call.
 type pacing struct {
-	backoff    time.Duration // before the next attempt, after a failure
-	hidden     time.Duration // before the next attempt, for the limit of a single user
-	refusedFor time.Duration // how long the last 429 asks to wait
-	place      uint64        // in the gate's queue, of an attempt that was refused
-	waited     time.Duration // for the rate limits so far; see callSettings
-	pause      time.Duration // before the last attempt
-	paused     time.Duration // before all attempts
+	backoff    time.Duration                // before the next attempt, after a failure
+	hidden     time.Duration                // before the next attempt, for the limit of a single user
+	refusedFor time.Duration                // how long the last 429 asks to wait
+	place      uint64                       // in the gate's queue, of an attempt that was refused
+	waited     time.Duration                // for the rate limits so far; see callSettings
+	pause      time.Duration                // before the last attempt
+	paused     time.Duration                // before all attempts
+	pauses     map[WaitReason]time.Duration // the same by reason
 }
 
 // paced makes all pauses, sends the attempt through the gate, and reports the answer to the
@@ -70,6 +71,7 @@ func (c *call) admitted(ctx context.Context) (entry gate.Entry, pass gate.Pass, 
 	entering := time.Now()
 	pass, err = config.gate.Enter(ctx, entry)
 	*c.settings.waited += time.Since(entering)
+	c.pacing.count(WaitRouteLimit, entering)
 	switch {
 	case err != nil && errors.Is(err, ctx.Err()):
 		return entry, pass, ended(ctx)
@@ -81,6 +83,18 @@ func (c *call) admitted(ctx context.Context) (entry gate.Entry, pass gate.Pass, 
 		return entry, pass, err
 	}
 	return entry, pass, nil
+}
+
+// count adds a pause that began at start.
+func (p *pacing) count(reason WaitReason, start time.Time) {
+	length := time.Since(start)
+	if length < time.Millisecond {
+		return
+	}
+	if p.pauses == nil {
+		p.pauses = make(map[WaitReason]time.Duration)
+	}
+	p.pauses[reason] += length
 }
 
 // noticeable is the shortest pause that is logged.
@@ -136,6 +150,7 @@ func (c *call) rest(ctx context.Context) error {
 	if announce := c.announce(ctx, reason); announce != nil {
 		announce(pause)
 	}
+	defer c.pacing.count(reason, time.Now())
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
@@ -167,6 +182,7 @@ func (c *call) throttled(ctx context.Context) error {
 	if announce := c.announce(ctx, WaitThrottle); announce != nil {
 		announce(wait)
 	}
+	defer c.pacing.count(WaitThrottle, time.Now())
 	*c.settings.waited += wait
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

@@ -255,6 +255,25 @@ func TestCallerStopsReading(t *testing.T) {
 	})
 }
 
+// TestCallerPanics: the panic closes the stream and ends the call.
+func TestCallerPanics(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { // which fails if goroutines are left
+		srv := &listServer{ids: numbered(20000)}
+		var done []CallResult
+		c := newTestClient(t, srv, WithTrace(Trace{CallDone: func(_ context.Context, r CallResult) { done = append(done, r) }}))
+		assert.Panics(t, func() {
+			for range c.Users.All(t.Context(), UserListOptions{}) {
+				panic("a program has a bug")
+			}
+		})
+		synctest.Wait()
+		assert.Zero(t, srv.finished.Load())
+		require.Len(t, done, 1)
+		assert.ErrorIs(t, done[0].Err, errPanicked)
+	})
+}
+
 // TestStreamIsCancelled with its context.
 func TestStreamIsCancelled(t *testing.T) {
 	t.Parallel()
@@ -447,30 +466,6 @@ func TestStreamOfRepeatedUsers(t *testing.T) {
 	got, err := names(t, newTestClient(t, &listServer{ids: ids}), nil)
 	require.NoError(t, err)
 	assert.Equal(t, numbered(2*maxEarly), got)
-}
-
-// TestCallerPanics: a stream ends also if the caller leaves by a panic or with
-// [runtime.Goexit], as a failing test does.
-func TestCallerPanics(t *testing.T) {
-	t.Parallel()
-	for _, leave := range []func(){runtime.Goexit, func() { panic("a mistake of the caller") }} {
-		synctest.Test(t, func(t *testing.T) {
-			srv := &listServer{ids: numbered(20000)}
-			ended := false
-			c := newTestClient(t, roundTripper(func(r *http.Request) (*http.Response, error) {
-				context.AfterFunc(r.Context(), func() { ended = true })
-				return srv.RoundTrip(r)
-			}))
-			go func() {
-				defer func() { _ = recover() }()
-				for range c.Users.All(t.Context(), UserListOptions{}) {
-					leave()
-				}
-			}()
-			synctest.Wait()
-			assert.True(t, ended, "the request is over")
-		})
-	}
 }
 
 // TestStreamIsCancelledBetweenTries: who cancels is told so, not what broke.

@@ -2,6 +2,7 @@ package rocketchat
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -24,7 +25,8 @@ type Trace struct {
 	AttemptDone func(ctx context.Context, attempt Attempt)
 	// Waiting is called before a pause. Its length is a lower bound.
 	Waiting func(ctx context.Context, wait WaitInfo)
-	// CallDone is called when a call has ended.
+	// CallDone is called when a call has ended, even if a function of the program panicked
+	// during it.
 	CallDone func(ctx context.Context, result CallResult)
 }
 
@@ -48,7 +50,7 @@ type Attempt struct {
 	Op         string
 	Number     int           // 1 for the first
 	StatusCode int           // 0 if no answer came
-	Took       time.Duration // from the request to the last byte of the answer
+	Took       time.Duration // from the request to the last byte of the answer, or to its header if a long list follows
 	Pause      time.Duration // before it: for rate limits, or after a failed attempt
 	Err        error         // why no answer came; its text is one line without addresses and secrets
 }
@@ -76,10 +78,11 @@ type CallResult struct {
 	Op             string
 	Class          Class // of the error; "" for success and for errors of no class
 	Code           Code
-	StatusCode     int           // of the last answer; 0 if none came
-	Attempts       int           // sent
-	Refusals       int           // attempts that the rate limit refused
-	Paused         time.Duration // all pauses of the call, also one that was given up
+	StatusCode     int                          // of the last answer; 0 if none came
+	Attempts       int                          // sent
+	Refusals       int                          // attempts that the rate limit refused
+	Paused         time.Duration                // all pauses of the call, also one that was given up
+	Pauses         map[WaitReason]time.Duration // the same by reason, without pauses of less than a millisecond
 	OutcomeUnknown bool
 	Err            error
 }
@@ -107,6 +110,9 @@ func (c *call) template() string {
 	return "/api/v1/" + c.op
 }
 
+// errPanicked is the result of a call that did not return.
+var errPanicked = errors.New("a function of the program panicked during the call")
+
 // traceDone reports the end of the call to the traces.
 func (c *call) traceDone(ctx context.Context, err error) {
 	if len(c.client.config.traces) == 0 {
@@ -114,7 +120,7 @@ func (c *call) traceDone(ctx context.Context, err error) {
 	}
 	result := CallResult{
 		Op: c.op, StatusCode: c.answer.status, Attempts: c.tally.attempts, Refusals: c.tally.refusals,
-		Paused: c.pacing.paused, Err: err,
+		Paused: c.pacing.paused, Pauses: c.pacing.pauses, Err: err,
 	}
 	if e, ok := err.(*Error); ok { //nolint:errorlint // the error of the call itself is meant
 		result.Class, result.Code, result.OutcomeUnknown = e.Class, e.Code, e.OutcomeUnknown

@@ -27,7 +27,7 @@ import (
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
-var tools = []string{"quickstart", "provision", "offboard", "roster", "rotate-tokens", "avatars", "status", "fleet", "ldap-sync", "scim"}
+var tools = []string{"quickstart", "provision", "offboard", "roster", "rotate-tokens", "avatars", "status", "fleet", "ldap-sync", "scim", "observability"}
 
 // binaries is the folder of the programs.
 var binaries string
@@ -111,7 +111,7 @@ var forProgrammers = regexp.MustCompile(`\bWith[A-Z]\w+|rocketchat\.[A-Z]|rocket
 
 func (p program) keepsSecrets(t *testing.T, r result) {
 	t.Helper()
-	if p.tool != "quickstart" { // which is for programmers
+	if p.tool != "quickstart" && p.tool != "observability" { // whose tour is for programmers
 		assert.Empty(t, forProgrammers.FindString(r.all()), "%s %q wrote:\n%s", p.tool, p.args, r.all())
 	}
 	assert.NotContains(t, r.all(), rocketchattest.AdminPassword)
@@ -240,7 +240,7 @@ func TestWrongUse(t *testing.T) {
 		"offboard", "offboard -idle-days -1", "offboard -idle-days 3 anna.weber", "offboard -scope user anna.weber",
 		"rotate-tokens -older-than -1", "rotate-tokens -print -dir x", "rotate-tokens --print --json x", "avatars", "avatars a b", "avatars -concurrency 0 a",
 		"status", "status a b", "status -clear -watch", "status -watch -", "status --watch --json a.ics", "status -at 2026-01-01T00:00:00Z a.ics", "status -at yesterday a.ics",
-		"fleet", "fleet a b", "fleet --processes 0 a.csv", "fleet --batch 0 a.csv",
+		"observability extra", "observability --once --for 1m", "observability --for=-1s", "observability --calls=-1", "fleet", "fleet a b", "fleet --processes 0 a.csv", "fleet --batch 0 a.csv",
 	} {
 		words := strings.Fields(line)
 		wrong = append(wrong, program{tool: words[0], args: words[1:], env: admin})
@@ -290,6 +290,7 @@ func TestDryRun(t *testing.T) {
 		shows string
 	}{
 		{"quickstart", nil, "the five accounts are deleted"},
+		{"observability", []string{"--once", "--listen", "127.0.0.1:0"}, "GET /api/v1/users.list"},
 		{"provision", []string{people}, "create     zoe.new"},
 		{"offboard", []string{"-idle-days", "180"}, "elif.kaya"},
 		{"offboard", []string{"elif.kaya"}, "elif.kaya"},

@@ -71,6 +71,7 @@ func TestInterrupt(t *testing.T) {
 		says []string
 	}{
 		{"users.setStatus", "quickstart", nil, []string{"5 of 5 accounts deleted", "quickstart: interrupted"}},
+		{"users.setStatus", "observability", []string{"--listen", "127.0.0.1:0"}, []string{"5 of 5 accounts deleted", "observability: interrupted", "failed: canceled", "5 × users.delete"}},
 		{
 			"users.create", "provision",
 			[]string{"-concurrency", "2", path},

@@ -15,12 +15,12 @@ type config struct {
 	propagator propagation.TextMapPropagator
 }
 
-// WithTracerProvider makes spans with p instead of the global provider.
+// WithTracerProvider makes spans with p. If p is nil, that is the global provider.
 func WithTracerProvider(p trace.TracerProvider) Option {
 	return func(c *config) { c.tracers = p }
 }
 
-// WithMeterProvider makes metrics with p instead of the global provider.
+// WithMeterProvider makes metrics with p. If p is nil, that is the global provider.
 func WithMeterProvider(p metric.MeterProvider) Option {
 	return func(c *config) { c.meters = p }
 }

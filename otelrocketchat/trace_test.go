@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,10 +105,22 @@ func sum(t *testing.T, data metricdata.Aggregation) (total int64, labels []map[s
 
 func histogram(t *testing.T, data metricdata.Aggregation) (point metricdata.HistogramDataPoint[float64]) {
 	t.Helper()
+	points := histograms(t, data, "")
+	require.Len(t, points, 1)
+	return points[nil]
+}
+
+// histograms are the points of a histogram by the value of a label.
+func histograms(t *testing.T, data metricdata.Aggregation, label string) map[any]metricdata.HistogramDataPoint[float64] {
+	t.Helper()
 	h, ok := data.(metricdata.Histogram[float64])
 	require.True(t, ok, "%T", data)
-	require.Len(t, h.DataPoints, 1)
-	return h.DataPoints[0]
+	points := make(map[any]metricdata.HistogramDataPoint[float64])
+	for _, point := range h.DataPoints {
+		points[attributes(point.Attributes.ToSlice())[label]] = point
+	}
+	require.Len(t, points, len(h.DataPoints), "points that differ in other labels")
+	return points
 }
 
 // TestCall checks the spans and metrics of a call that succeeds at once.
@@ -148,6 +163,10 @@ func TestCall(t *testing.T) {
 	assert.Equal(t, labels, attributes(took.Attributes.ToSlice()))
 	assert.InDelta(t, call.EndTime.Sub(call.StartTime).Seconds(), took.Sum, 1e-9)
 	assert.NotContains(t, m, "rocketchat.client.wait.duration", "the call did not wait")
+	request := histogram(t, m["http.client.request.duration"])
+	assert.EqualValues(t, 1, request.Count)
+	assert.LessOrEqual(t, request.Sum, took.Sum)
+	assert.Equal(t, attributes(attempt.Attributes), attributes(request.Attributes.ToSlice()), "those of the span")
 }
 
 // TestRetry checks a call with a failed attempt, a refused one and their pauses.
@@ -198,10 +217,18 @@ func TestRetry(t *testing.T) {
 		assert.EqualValues(t, 3, attempts)
 		refused, _ := sum(t, m["rocketchat.client.refused"])
 		assert.EqualValues(t, 1, refused)
-		waited := histogram(t, m["rocketchat.client.wait.duration"])
-		assert.EqualValues(t, 1, waited.Count)
-		assert.InDelta(t, 23, waited.Sum, 1)
-		assert.GreaterOrEqual(t, histogram(t, m["rocketchat.client.call.duration"]).Sum, waited.Sum)
+		waits := histograms(t, m["rocketchat.client.wait.duration"], "rocketchat.wait.reason")
+		require.Len(t, waits, 2)
+		assert.EqualValues(t, 1, waits["backoff"].Count)
+		assert.InDelta(t, 3, waits["backoff"].Sum, 1e-9)
+		assert.InDelta(t, 20, waits["route limit"].Sum, 1)
+		assert.InDelta(t, got["rocketchat.wait.duration"], waits["backoff"].Sum+waits["route limit"].Sum, 1e-9)
+		assert.GreaterOrEqual(t, histogram(t, m["rocketchat.client.call.duration"]).Sum, waits["backoff"].Sum+waits["route limit"].Sum)
+		requests := histograms(t, m["http.client.request.duration"], "error.type")
+		require.Len(t, requests, 3)
+		for _, of := range []any{nil, "502", "429"} {
+			assert.EqualValues(t, 1, requests[of].Count, of)
+		}
 	})
 }
 
@@ -265,7 +292,11 @@ func TestFailures(t *testing.T) {
 			call := spans[len(spans)-1]
 			got := attributes(call.Attributes)
 			assert.Equal(t, codes.Error, call.Status.Code)
-			assert.Equal(t, string(tc.class), got["error.type"])
+			kind := string(tc.class)
+			if name == "canceled" {
+				kind = "canceled"
+			}
+			assert.Equal(t, kind, got["error.type"])
 			assert.Equal(t, tc.code, got["rocketchat.code"])
 			assert.Equal(t, tc.unknown, got["rocketchat.outcome_unknown"] == true)
 			if tc.attempt == nil {
@@ -277,7 +308,7 @@ func TestFailures(t *testing.T) {
 			}
 			_, of := sum(t, s.metrics(t)["rocketchat.client.attempts"])
 			require.Len(t, of, 1)
-			assert.Equal(t, string(tc.class), of[0]["error.type"])
+			assert.Equal(t, kind, of[0]["error.type"])
 			s.namesNobody(t)
 		})
 	}
@@ -303,6 +334,29 @@ func TestAvatarPath(t *testing.T) {
 	require.NotEmpty(t, spans)
 	assert.Equal(t, "GET /avatar/{username}", spans[0].Name)
 	s.namesNobody(t)
+}
+
+// TestServer checks how spans name the server.
+func TestServer(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]map[string]any{
+		"https://chat.example.org":          {"server.address": "chat.example.org", "server.port": int64(443)},
+		"https://chat.example.org:8443/sub": {"server.address": "chat.example.org", "server.port": int64(8443)},
+		"http://[::1]:3000":                 {"server.address": "::1", "server.port": int64(3000)},
+	} {
+		exporter := tracetest.NewInMemoryExporter()
+		client, err := rocketchat.New(address, rocketchat.WithTransport(rocketchattest.New()), rocketchat.WithRetry(rocketchat.RetryPolicy{MaxAttempts: 1}),
+			rocketchat.WithTrace(otelrocketchat.Trace(
+				otelrocketchat.WithTracerProvider(trace.NewTracerProvider(trace.WithSyncer(exporter))), otelrocketchat.WithMeterProvider(nil))))
+		require.NoError(t, err)
+		_, _ = client.Server.Info(t.Context())
+		spans := exporter.GetSpans()
+		require.Len(t, spans, 2)
+		for _, span := range spans {
+			assert.Subset(t, attributes(span.Attributes), want, "%s: %s", address, span.Name)
+		}
+		assert.Equal(t, "GET /api/info", spans[0].Name)
+	}
 }
 
 // TestTakenIsPrivate checks that a server's text, which names somebody, is left out.
@@ -384,5 +438,202 @@ func TestTwoTraces(t *testing.T) {
 		require.Len(t, spans, 2)
 		assert.Equal(t, "me", spans[1].Name)
 		assert.Equal(t, spans[1].SpanContext.SpanID(), spans[0].Parent.SpanID())
+		assert.Equal(t, codes.Error, spans[0].Status.Code, "it was not sent")
+		assert.Equal(t, "_OTHER", attributes(spans[0].Attributes)["error.type"])
 	}
+}
+
+// TestTraceThatDropsTheContext checks that another trace that returns a foreign context
+// keeps no call from being made.
+func TestTraceThatDropsTheContext(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, nil, nil, rocketchat.WithTrace(rocketchat.Trace{CallStart: func(context.Context, rocketchat.CallInfo) context.Context {
+		return context.Background() //nolint:usetesting // one that is not derived from the call's
+	}}))
+	s.server.AnswerNext("me", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) })
+	_, err := s.Me.Get(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, s.exporter.GetSpans())
+}
+
+// open is a [trace.SpanProcessor] that counts the spans that are not ended.
+type open struct {
+	trace.SpanProcessor
+	spans atomic.Int64
+}
+
+func (o *open) OnStart(context.Context, trace.ReadWriteSpan) { o.spans.Add(1) }
+func (o *open) OnEnd(trace.ReadOnlySpan)                     { o.spans.Add(-1) }
+
+// TestEverySpanEnds checks that no span is left open, however a call ends, and that the
+// spans of calls say how.
+func TestEverySpanEnds(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		call      func(context.Context, setup)
+		op        string
+		errorType any // nil: the call succeeded
+	}{
+		"canceled in a pause": {func(ctx context.Context, s setup) {
+			for range 10 {
+				_, _ = s.Users.Get(ctx, rocketchat.ByUsername("ann.lee"))
+			}
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(time.Second, cancel)
+			_, err := s.Users.Get(ctx, rocketchat.ByUsername("ann.lee"))
+			require.ErrorIs(t, err, context.Canceled)
+		}, "users.info", "canceled"},
+		"too long a pause": {func(ctx context.Context, s setup) {
+			for range 10 {
+				_, _ = s.Users.Get(ctx, rocketchat.ByUsername("ann.lee"))
+			}
+			_, err := s.Users.Get(ctx, rocketchat.ByUsername("ann.lee"), rocketchat.WithMaxWait(time.Second))
+			require.ErrorIs(t, err, rocketchat.ErrRateLimited)
+		}, "users.info", "rate limited"},
+		"canceled before": {func(ctx context.Context, s setup) {
+			ctx, cancel := context.WithCancel(ctx)
+			cancel()
+			_, err := s.Me.Get(ctx)
+			require.ErrorIs(t, err, context.Canceled)
+		}, "me", "canceled"},
+		"deadline": {func(ctx context.Context, s setup) {
+			ctx, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			client, err := s.With(rocketchat.WithTransport(rocketchattest.New(rocketchattest.WithLatency(time.Minute))))
+			require.NoError(t, err)
+			_, err = client.Server.Info(ctx)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		}, "info", "timeout"},
+		"panic of a second factor": {func(ctx context.Context, s setup) {
+			assert.Panics(t, func() { _, _ = s.Tokens.Generate(ctx, "ci", rocketchat.TokenGenerateOptions{}) })
+		}, "users.generatePersonalAccessToken", "_OTHER"},
+		"panic of a transport": {func(ctx context.Context, s setup) {
+			client, err := s.With(rocketchat.WithTransport(panics{}))
+			require.NoError(t, err)
+			assert.Panics(t, func() { _, _ = client.Me.Get(ctx) })
+		}, "me", "_OTHER"},
+		"panic in a loop": {func(ctx context.Context, s setup) {
+			assert.Panics(t, func() {
+				for range s.Users.All(ctx, rocketchat.UserListOptions{}) {
+					panic("the program has a bug")
+				}
+			})
+		}, "users.list", "_OTHER"},
+		"end of a goroutine in a loop": {func(ctx context.Context, s setup) {
+			var group sync.WaitGroup
+			group.Go(func() {
+				for range s.Users.All(ctx, rocketchat.UserListOptions{}) {
+					runtime.Goexit()
+				}
+			})
+			group.Wait()
+		}, "users.list", "_OTHER"},
+		"loop left early": {func(ctx context.Context, s setup) {
+			for _, err := range s.Users.All(ctx, rocketchat.UserListOptions{}) {
+				require.NoError(t, err)
+				break
+			}
+		}, "users.list", nil},
+		"gave up in a loop": {func(ctx context.Context, s setup) {
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			for _, err := range s.Users.All(ctx, rocketchat.UserListOptions{}) {
+				cancel()
+				if err != nil {
+					return
+				}
+			}
+		}, "users.list", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newSetup(t, []rocketchattest.Option{rocketchattest.WithSecondFactor()}, nil,
+					rocketchat.WithTwoFactor(func(context.Context, rocketchat.TwoFactorChallenge) (rocketchat.Secret, error) {
+						panic("there is no second factor")
+					}))
+				notEnded := new(open)
+				s.tracers.RegisterSpanProcessor(notEnded)
+				tc.call(t.Context(), s)
+				assert.Zero(t, notEnded.spans.Load())
+				spans := s.exporter.GetSpans()
+				require.NotEmpty(t, spans)
+				last := spans[len(spans)-1]
+				assert.Equal(t, tc.op, last.Name)
+				assert.Equal(t, tc.errorType, attributes(last.Attributes)["error.type"])
+			})
+		})
+	}
+}
+
+// panics is a transport with a bug.
+type panics struct{}
+
+func (panics) RoundTrip(*http.Request) (*http.Response, error) { panic("the transport has a bug") }
+
+// TestCodes checks that spans have the server's codes, and nothing else that stands in
+// their place.
+func TestCodes(t *testing.T) {
+	t.Parallel()
+	for _, code := range []rocketchat.Code{
+		rocketchat.CodeTOTPInvalid, rocketchat.CodeInvalidRoleID, rocketchat.CodeUserLastOwner, rocketchat.CodeTooManyRequestsLegacy,
+		rocketchat.CodeTwoFactorEnabled, rocketchat.CodeForbiddenLegacy, rocketchat.CodeNotAuthorizedLegacy, rocketchat.CodeNotAuthorizedSnake,
+		rocketchat.CodeCustomStatusNameTaken, rocketchat.CodeEditFederatedUser, rocketchat.CodeInvalidIdleTimeLimit, rocketchat.CodeFieldUnavailable,
+		"ann.lee", "ann@example.org", "error-for-ann.lee", "Ann_Lee", "annlee", "ann-lee",
+	} {
+		s := newSetup(t, nil, nil)
+		s.server.AnswerNext("me", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = fmt.Fprintf(w, `{"success":false,"error":"It failed","errorType":%q}`, code)
+		})
+		_, err := s.Me.Get(t.Context())
+		failure, ok := errors.AsType[*rocketchat.Error](err)
+		require.True(t, ok)
+		require.Equal(t, code, failure.Code)
+		spans := s.exporter.GetSpans()
+		call := spans[len(spans)-1]
+		if strings.Contains(strings.ToLower(string(code)), "ann") {
+			assert.NotContains(t, attributes(call.Attributes), "rocketchat.code")
+		} else {
+			assert.Equal(t, string(code), attributes(call.Attributes)["rocketchat.code"])
+		}
+		s.namesNobody(t)
+	}
+}
+
+// TestCardinality checks that the number of time series does not grow with users,
+// arguments, answers or sizes.
+func TestCardinality(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, []rocketchattest.Option{rocketchattest.WithLimit(0, 0)}, nil)
+	series := func() (n int) {
+		for _, data := range s.metrics(t) {
+			switch data := data.(type) {
+			case metricdata.Sum[int64]:
+				n += len(data.DataPoints)
+			case metricdata.Histogram[float64]:
+				n += len(data.DataPoints)
+			}
+		}
+		return n
+	}
+	calls := func(name string) {
+		_, _ = s.Users.Get(t.Context(), rocketchat.ByUsername(name))
+		_, _ = s.Users.Get(t.Context(), rocketchat.ByID(name))
+		_, _ = s.Avatars.Image(t.Context(), rocketchat.ByUsername(name), rocketchat.AvatarImageOptions{Size: len(name)})
+		s.server.AnswerNext("me", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = fmt.Fprintf(w, `{"success":false,"error":%q,"errorType":%q}`, name, name)
+		})
+		_, _ = s.Me.Get(t.Context())
+	}
+	calls("nobody")
+	before := series()
+	for i := range 50 {
+		calls(fmt.Sprintf("nobody%d", i))
+	}
+	assert.Equal(t, before, series())
+	assert.Positive(t, before)
 }

@@ -42,10 +42,11 @@ type Tool struct {
 	Summary     string // what it does, in some paragraphs
 	Permissions string // that the account needs
 	Examples    []string
-	Changes     bool // whether it changes a server, and so has --dry-run
-	Results     bool // whether it has results, and so has --json
-	Offline     bool // whether it calls no server
-	Demo        Demo // the embedded server
+	Changes     bool                // whether it changes a server, and so has --dry-run
+	Results     bool                // whether it has results, and so has --json
+	Offline     bool                // whether it calls no server
+	Demo        Demo                // the embedded server
+	Options     []rocketchat.Option // of the client, besides those that every tool has
 	Command     Command
 }
 
@@ -105,7 +106,7 @@ func (t Tool) unwritten(s *Session, failure error) int {
 
 func (t Tool) run(ctx context.Context, s *Session) (err error) {
 	if !t.Offline {
-		if err := s.connect(ctx, t.Demo); err != nil {
+		if err := s.connect(ctx, t.Demo, t.Options); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, s.Client.Close()) }()

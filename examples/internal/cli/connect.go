@@ -27,13 +27,13 @@ type Demo struct {
 }
 
 // connect makes the client.
-func (s *Session) connect(ctx context.Context, demo Demo) error {
+func (s *Session) connect(ctx context.Context, demo Demo, options []rocketchat.Option) error {
 	user, token, password := os.Getenv("ROCKETCHAT_USER"), os.Getenv("ROCKETCHAT_TOKEN"), os.Getenv("ROCKETCHAT_PASSWORD")
 	switch {
 	case os.Getenv("ROCKETCHAT_URL") == "" && user+token+password+os.Getenv("ROCKETCHAT_USER_ID") != "":
 		return Usage("credentials are set, but ROCKETCHAT_URL is not")
 	case os.Getenv("ROCKETCHAT_URL") == "":
-		return s.embed(demo)
+		return s.embed(demo, options)
 	case user == "" && token == "":
 		return Usage("ROCKETCHAT_URL needs ROCKETCHAT_USER_ID and ROCKETCHAT_TOKEN, or ROCKETCHAT_USER and ROCKETCHAT_PASSWORD")
 	case token == "" && password == "" && s.screen != nil:
@@ -47,11 +47,11 @@ func (s *Session) connect(ctx context.Context, demo Demo) error {
 		}
 	}
 	var err error
-	s.Client, err = rocketchat.FromEnv(
+	s.Client, err = rocketchat.FromEnv(append([]rocketchat.Option{
 		rocketchat.WithUserAgent("rocketchat-go-examples"),
 		rocketchat.WithTwoFactor(prompt.SecondFactor(rocketchat.NewSecret(password))),
 		rocketchat.WithTrace(s.waits()),
-	)
+	}, options...)...)
 	if errors.Is(err, rocketchat.ErrInvalid) {
 		return Usage("%s", Explain(err))
 	}
@@ -59,7 +59,7 @@ func (s *Session) connect(ctx context.Context, demo Demo) error {
 }
 
 // embed starts a server in memory and logs in as its administrator.
-func (s *Session) embed(demo Demo) error {
+func (s *Session) embed(demo Demo, options []rocketchat.Option) error {
 	s.Demo = rocketchattest.New(append([]rocketchattest.Option{
 		rocketchattest.WithSecondFactor(),
 		rocketchattest.WithSetting("Accounts_TwoFactorAuthentication_By_Email_Auto_Opt_In", false), // new users log in by password alone
@@ -74,11 +74,11 @@ func (s *Session) embed(demo Demo) error {
 	}
 	s.Note("ROCKETCHAT_URL is not set; using a server in memory with %d accounts", len(s.Demo.Users()))
 	var err error
-	s.Client, err = rocketchat.New(s.Demo.URL(),
+	s.Client, err = rocketchat.New(s.Demo.URL(), append([]rocketchat.Option{
 		rocketchat.WithTransport(s.Demo),
 		rocketchat.WithLogin("admin", rocketchattest.AdminPassword),
 		rocketchat.WithTwoFactor(rocketchat.AnswerWithPassword(rocketchat.NewSecret(rocketchattest.AdminPassword))),
 		rocketchat.WithTrace(s.waits()),
-	)
+	}, options...)...)
 	return err
 }
