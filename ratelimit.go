@@ -242,6 +242,10 @@ func refusal(seen gate.Sighting, words waitWords, header time.Duration) gate.Sig
 		seen.Limit, seen.Window, seen.Reset = 0, 0, asked
 		return seen
 	}
+	if asked == 0 && seen.Reset == 0 { // "0 seconds" tells no more than no words at all
+		seen.Window = 0
+		return seen
+	}
 	asked = max(asked, time.Second)
 	if off := asked - seen.Reset; seen.Reset == 0 || off < -time.Second || off > 2*time.Second {
 		seen.Reset = asked
@@ -266,18 +270,19 @@ type limitHeaders struct {
 }
 
 // parseLimits reads the headers. Servers send decimal integers and a reset in
-// milliseconds since 1970; proxies rewrite both in many ways.
+// milliseconds since 1970; proxies rewrite both in many ways. Where they add values of
+// their own, the tightest of them hold.
 func parseLimits(h http.Header, now time.Time) (l limitHeaders) {
-	limit, remaining, reset := h.Get("X-Ratelimit-Limit"), h.Get("X-Ratelimit-Remaining"), h.Get("X-Ratelimit-Reset")
-	l.present = limit != "" || remaining != "" || reset != ""
-	if n, ok := leadingInt(limit); ok && n > 0 && n <= 1<<30 {
+	const limit, remaining, reset = "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset"
+	l.present = h.Get(limit) != "" || h.Get(remaining) != "" || h.Get(reset) != ""
+	if n, ok := headerNumber(h, limit, least); ok && n > 0 && n <= 1<<30 {
 		l.limit = int(n)
 	}
 	l.remaining = l.limit // the gate counts, too
-	if n, ok := leadingInt(remaining); ok {
+	if n, ok := headerNumber(h, remaining, least); ok {
 		l.remaining = int(min(n, int64(l.limit)))
 	}
-	n, ok := leadingInt(reset)
+	n, ok := headerNumber(h, reset, greatest)
 	const year = 365 * 24 * time.Hour
 	switch {
 	case !ok || n == 0:
@@ -291,33 +296,48 @@ func parseLimits(h http.Header, now time.Time) (l limitHeaders) {
 	return l
 }
 
+func least(x, y int64) int64 { return min(x, y) }
+
+func greatest(x, y int64) int64 { return max(x, y) }
+
+// headerNumber reads the numbers of a header, and returns the one that prefer chooses.
+func headerNumber(h http.Header, key string, prefer func(x, y int64) int64) (n int64, ok bool) {
+	for _, line := range h[key] {
+		for text := range strings.SplitSeq(line, ",") {
+			one, isNumber := wholeNumber(text)
+			switch {
+			case !isNumber:
+			case ok:
+				n = prefer(n, one)
+			default:
+				n, ok = one, true
+			}
+		}
+	}
+	return n, ok
+}
+
+// wholeNumber reads "10", "10.0" and "10;w=60", but no date that begins with a year.
+func wholeNumber(text string) (int64, bool) {
+	text, _, _ = strings.Cut(text, ";")
+	text, fraction, _ := strings.Cut(strings.TrimSpace(text), ".")
+	if strings.Trim(fraction, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil && n >= 0
+}
+
 func near(t, now time.Time, within time.Duration) bool {
 	return t.Sub(now).Abs() <= within
 }
 
-// leadingInt parses the digits at the beginning of a header, such as "10" of "10, 10;w=60".
-func leadingInt(text string) (int64, bool) {
-	if text = strings.TrimSpace(text); text == "" {
-		return 0, false
-	}
-	end := 0
-	for end < len(text) && text[end] >= '0' && text[end] <= '9' {
-		end++
-	}
-	n, err := strconv.ParseInt(text[:end], 10, 64)
-	return n, err == nil
-}
-
 // retryAfter reads the header that proxies send: seconds, or a date.
 func retryAfter(h http.Header, now time.Time) time.Duration {
-	text := strings.TrimSpace(h.Get("Retry-After"))
-	if text == "" {
-		return 0
-	}
-	if seconds, ok := leadingInt(text); ok {
+	if seconds, ok := headerNumber(h, "Retry-After", greatest); ok {
 		return time.Duration(min(seconds, int64(maxWindow/time.Second))) * time.Second
 	}
-	date, err := http.ParseTime(text)
+	date, err := http.ParseTime(strings.TrimSpace(h.Get("Retry-After")))
 	if err != nil {
 		return 0
 	}
@@ -334,6 +354,16 @@ type waitWords struct {
 	hidden bool          // from the limiter for single users, which sends no headers
 }
 
+// leadingInt reads the digits at the beginning of a text.
+func leadingInt(text []byte) (int64, bool) {
+	end := 0
+	for end < len(text) && text[end] >= '0' && text[end] <= '9' {
+		end++
+	}
+	n, err := strconv.ParseInt(string(text[:end]), 10, 64)
+	return n, err == nil
+}
+
 // parseWait reads "You must wait 43 seconds before trying this endpoint again", the only
 // place where a server says how long to wait relative to now. The hidden limiter, for
 // calls about one user, says "before trying again".
@@ -343,7 +373,7 @@ func parseWait(body []byte) (w waitWords) {
 		return w
 	}
 	w.hidden = bytes.Contains(rest, []byte("before trying again"))
-	seconds, ok := leadingInt(string(rest[:min(len(rest), 20)]))
+	seconds, ok := leadingInt(rest[:min(len(rest), 20)])
 	if !ok {
 		return w
 	}

@@ -184,6 +184,9 @@ func limitCases() (all []limitCase) {
 	}
 	return append(all,
 		limitCase{name: "reset in seconds", calls: 100, latency: latency, tamper: rewrite("X-Ratelimit-Reset", func(v string) string { return v[:10] }), over: 0.1},
+		limitCase{name: "reset as a date", calls: 100, latency: latency, tamper: rewrite("X-Ratelimit-Reset", asDate)},
+		limitCase{name: "a proxy's values before the server's", calls: 100, latency: latency, tamper: aheadOfServer},
+		limitCase{name: "Remaining of another answer", calls: 100, latency: latency, tamper: rewrite("X-Ratelimit-Remaining", func(string) string { return "9" })},
 		limitCase{
 			name: "Date by a proxy, 40 min off", calls: 40, latency: latency, over: 0.2,
 			tamper: rewrite("Date", func(v string) string {
@@ -199,6 +202,20 @@ func limitCases() (all []limitCase) {
 		limitCase{name: "10 clients", calls: 200, latency: latency, clients: 10, over: 0.1},
 		limitCase{name: "neighbour, 3 a window", calls: 100, latency: latency, neighbour: 3, over: 0.1},
 	)
+}
+
+func asDate(ms string) string {
+	n, _ := strconv.ParseInt(ms, 10, 64)
+	return time.UnixMilli(n).UTC().Format(time.RFC3339)
+}
+
+// aheadOfServer adds the headers of a proxy that has a wider limit of its own.
+func aheadOfServer(_ *rand.Rand, res *http.Response) {
+	for key, value := range map[string]string{"Limit": "100, ", "Remaining": "99, ", "Reset": "1, "} {
+		if own := res.Header.Get("X-Ratelimit-" + key); own != "" {
+			res.Header.Set("X-Ratelimit-"+key, value+own)
+		}
+	}
 }
 
 // foreign answers a share of the requests instead of the server.
@@ -217,7 +234,7 @@ func foreign(share float64, status int, contentType, retryAfter string) func(*ra
 
 // TestRateLimitTable: no call fails that would only have had to wait, and the server
 // refuses at most one call in a window for each client, but for what others cause.
-// With ROCKETCHAT_TABLE set it writes the table of docs/rate-limits.md there.
+// With ROCKETCHAT_TABLE set it writes the table of docs/proof.md there.
 func TestRateLimitTable(t *testing.T) {
 	t.Parallel()
 	var table strings.Builder

@@ -463,6 +463,9 @@ func TestParseLimits(t *testing.T) {
 		{"-10", "-1", "-5", limitHeaders{present: true}},
 		{"x", "", "9223372036854775807", limitHeaders{present: true}},
 		{"", "", "", limitHeaders{}},
+		{"10", "9", "2026-01-01T00:00:43Z", limitHeaders{present: true, limit: 10, remaining: 9}},
+		{"100, 10", "99, 3", "1, 1767225643000", limitHeaders{present: true, limit: 10, remaining: 3, window: 1767225643000}},
+		{"10;w=1, 1000;w=3600", "1000, 9", "60, 10", limitHeaders{present: true, limit: 10, remaining: 9, relative: time.Minute}},
 	} {
 		h := make(http.Header)
 		for key, value := range map[string]string{"Limit": tc.limit, "Remaining": tc.remaining, "Reset": tc.reset} {
@@ -472,6 +475,27 @@ func TestParseLimits(t *testing.T) {
 		}
 		assert.Equal(t, tc.want, parseLimits(h, now), "%+v", tc)
 	}
+	added := http.Header{ // a proxy's before the server's
+		"X-Ratelimit-Limit": {"100", "10"}, "X-Ratelimit-Remaining": {"99", "3"}, "X-Ratelimit-Reset": {"1", "1767225643000"},
+	}
+	assert.Equal(t, limitHeaders{present: true, limit: 10, remaining: 3, window: 1767225643000}, parseLimits(added, now))
+}
+
+// TestZeroSeconds: a refusal that asks to wait for no time says no more than one without
+// words, and the waits grow.
+func TestZeroSeconds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sent := 0
+		c := newTestClient(t, serve(func(n int, _ *http.Request) (*http.Response, error) {
+			sent = n
+			return replyJSON(http.StatusTooManyRequests, `{"success":false,"error":"You must wait 0 seconds before trying this endpoint again. [error-too-many-requests]"}`), nil
+		}), WithMaxWait(time.Minute))
+		_, err := c.Users.Get(t.Context(), ByUsername("admin"))
+		require.ErrorIs(t, err, ErrRateLimited)
+		assert.LessOrEqual(t, sent, 6)
+		assert.Greater(t, sent, 1)
+	})
 }
 
 func TestParseWait(t *testing.T) {
@@ -492,7 +516,7 @@ func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	for text, want := range map[string]time.Duration{
-		"30": 30 * time.Second, " 30 ": 30 * time.Second, "1.5": time.Second, "-3": 0, "soon": 0, "": 0, "999999": maxWindow,
+		"30": 30 * time.Second, " 30 ": 30 * time.Second, "1.5": time.Second, "-3": 0, "soon": 0, "": 0, "999999": maxWindow, "2026-01-01T12:00:20Z": 0,
 		"Thu, 01 Jan 2026 12:00:20 GMT": 20 * time.Second, "Thu, 01 Jan 2026 11:00:00 GMT": 0,
 	} {
 		assert.Equal(t, want, retryAfter(http.Header{"Retry-After": {text}}, now), text)

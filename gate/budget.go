@@ -53,6 +53,7 @@ type budget struct {
 	previous      time.Duration // length of the window before
 	sent          int           // calls of the generation, and what others are known to have used
 	own           int           // calls of the generation
+	counted       int           // of them, by what the answers of the window said
 	crowded       bool          // somebody else at the address uses the window
 	crowdedBefore bool          // or used the one before
 	underWay      int           // of the generation
@@ -110,7 +111,7 @@ func (b *budget) turn(now time.Time) {
 	if last := len(b.others) - 1; last >= 0 && !b.probing {
 		o := b.others[last]
 		b.id, b.told, b.reset, b.others = o.id, o.told, o.reset, b.others[:last]
-		b.sent = b.limit - b.told + b.underWay
+		b.sent, b.counted = b.limit-b.told+b.underWay, 0
 		return
 	}
 	if b.probing && (b.underWay > 0 || b.silent > 0 && now.Sub(b.heard) <= defaultWindow) {
@@ -121,7 +122,7 @@ func (b *budget) turn(now time.Time) {
 	}
 	b.generation++
 	b.probing, b.started = true, now
-	b.sent, b.own, b.underWay, b.silent, b.blind = 0, 0, 0, 0, 0
+	b.sent, b.own, b.counted, b.underWay, b.silent, b.blind = 0, 0, 0, 0, 0, 0
 	b.crowdedBefore, b.crowded = b.crowded, false
 }
 
@@ -236,10 +237,14 @@ func (b *budget) learn(now time.Time, number, last uint64, seen Sighting) {
 		return
 	}
 	b.meet(now, now.Add(seen.Reset+afterReset), seen)
+	if number > 0 {
+		b.counted++
+	}
 	b.sent = max(b.sent, b.limit-b.told)
 	b.crowded = b.crowded || b.limit-b.told > b.own
 	if b.silent == 0 || number > b.silentAt { // else it may not include all that were sent
-		b.sent, b.blind = min(b.sent, b.limit-b.told+b.underWay), 0
+		used := max(b.limit-b.told, b.counted) // a proxy may answer with the Remaining of another call
+		b.sent, b.blind = min(b.sent, used+b.underWay), 0
 	}
 }
 
@@ -251,11 +256,11 @@ func (b *budget) meet(now, reset time.Time, seen Sighting) {
 		b.id, b.reset = latest(b.id, seen.Window, reset)
 		b.length = max(b.length, seen.Reset)
 	case !b.open(now), b.id == 0:
-		b.enter(reset, seen)
+		b.enter(now, reset, seen)
 	case seen.Window > b.id:
 		b.others = append(b.others, other{b.id, b.told, b.reset})
-		b.enter(reset, seen)
-		b.sent = b.limit - b.told + b.underWay
+		b.enter(now, reset, seen)
+		b.sent, b.counted = b.limit-b.told+b.underWay, 0
 	default:
 		b.meetOther(reset, seen)
 	}
@@ -291,9 +296,9 @@ func latest(id, seen int64, reset time.Time) (highest int64, corrected time.Time
 }
 
 // enter takes up another window.
-func (b *budget) enter(reset time.Time, seen Sighting) {
+func (b *budget) enter(now, reset time.Time, seen Sighting) {
 	length := seen.Reset
-	if b.id == 0 && !b.probing { // it has been presumed since the first call
+	if b.id == 0 && b.open(now) { // it has been presumed since the first call
 		length = max(length, reset.Sub(b.started))
 	}
 	b.probing, b.id, b.told, b.reset = false, seen.Window, seen.Remaining, reset
@@ -326,6 +331,8 @@ func (b *budget) refuse(now time.Time, current bool, seen Sighting) {
 	default:
 		if current {
 			b.guess(now, until)
+		} else {
+			b.started = now // of the window, nothing before is known
 		}
 		b.probing, b.id, b.reset, b.told = false, 0, until, 0
 	}

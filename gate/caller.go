@@ -40,9 +40,14 @@ func (c *caller) limitedLately(now time.Time, b *budget) bool {
 	return !c.limited.IsZero() && now.Sub(c.limited) < b.recently()
 }
 
-// mayTry reports whether a call may be sent beyond the budget, since the caller seems
-// to be exempt: one when the window is used up, and more and more after one such call,
-// or more calls than a default limit, came back without headers.
+// mayTry reports whether a call of the caller may be sent although the budget has no room
+// for it, to find out whether the caller is exempt.
+//
+// Only answers without headers suggest that, and nobody tries while the route is closed.
+// The first such answer allows a single call, and only once the window is used up: if
+// that call succeeds without headers, the window does not count it. From then on, and
+// after more answers than a default limit allows, as many calls may be under way as such
+// answers have come.
 func (c *caller) mayTry(now time.Time, b *budget) bool {
 	switch {
 	case c.frees == 0 || now.Before(b.closed):

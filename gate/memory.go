@@ -89,11 +89,13 @@ func (m *Memory) sweep() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
+	kept := make(map[Route]*window) // since a map never gives its memory back
 	for route, w := range m.windows {
-		if w.retire(now) {
-			delete(m.windows, route)
+		if !w.retire(now) {
+			kept[route] = w
 		}
 	}
+	m.windows = kept
 	if len(m.windows) > 0 {
 		time.AfterFunc(keep/4, m.sweep)
 	}

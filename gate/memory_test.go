@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -37,6 +38,37 @@ func TestForgetsWhatIsNotUsed(t *testing.T) {
 		m.mu.Unlock()
 		pass(t, m, busy, Sighting{Kind: Nothing})
 	})
+}
+
+// heap is the memory in use.
+func heap() float64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return float64(stats.HeapAlloc)
+}
+
+// It measures memory, which others who run at the same time would use, too.
+func TestGivesMemoryBack(t *testing.T) { //nolint:paralleltest // see above
+	for name, route := range map[string]func(int) Route{
+		"routes":  func(i int) Route { return Route{Op: fmt.Sprint("op ", i)} },
+		"callers": func(i int) Route { return Route{Op: "busy", Caller: fmt.Sprint("caller ", i)} },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			m := NewMemory()
+			before := heap()
+			for i := range 50_000 {
+				pass(t, m, route(i), Sighting{Kind: Nothing})
+			}
+			used := heap() - before
+			for range 8 {
+				time.Sleep(20 * time.Minute)
+				pass(t, m, Route{Op: "busy"}, Sighting{Kind: Unsent})
+			}
+			assert.Less(t, heap()-before, used/20, name)
+			runtime.KeepAlive(m)
+		})
+	}
 }
 
 // TestSweptInTheSameMoment: a call that found a window before it was swept is counted in
@@ -103,9 +135,25 @@ func TestCancelledInTheSameMoment(t *testing.T) {
 	w.dispatch(now)
 	w.mu.Unlock()
 	<-self.ready
-	assert.Error(t, w.giveUp(self, context.Canceled))
+	_, err := w.giveUp(self, context.Canceled)
+	assert.Error(t, err)
 	known, _ := m.Known(route)
 	assert.Equal(t, 1, known.Remaining)
+}
+
+// TestMaxWaitToTheEdge: a call that may wait exactly as long as it has to is sent.
+func TestMaxWaitToTheEdge(t *testing.T) {
+	t.Parallel()
+	for name, off := range map[string]time.Duration{"shorter": -1, "exactly": 0, "longer": 1} {
+		synctest.Test(t, func(t *testing.T) {
+			m := NewMemory()
+			route := Route{Op: "users.info"}
+			pass(t, m, route, Sighting{Kind: Counted, Limit: 1, Window: 1, Reset: time.Minute})
+			known, _ := m.Known(route)
+			_, err := m.Enter(t.Context(), Entry{Route: route, MaxWait: known.Reset + off})
+			assert.Equal(t, off < 0, err != nil, name)
+		})
+	}
 }
 
 // script plays answers to calls that are made one after the other, and fails if one of

@@ -95,32 +95,33 @@ func (w *window) wait(ctx context.Context, e *Entry, self *waiter) (Pass, error)
 		case wait := <-self.wait:
 			e.Waits(wait)
 		case <-enough:
-			return Pass{}, w.giveUp(self, nil)
+			return w.giveUp(self, nil)
 		case <-ctx.Done():
-			return Pass{}, w.giveUp(self, ended(ctx))
+			return w.giveUp(self, ended(ctx))
 		}
 	}
 }
 
-// giveUp takes a waiter whose time is over out of the queue. Without an error that is
-// the one of its own MaxWait.
-func (w *window) giveUp(self *waiter, err error) error {
+// giveUp takes a waiter whose time is over out of the queue. Without an error that is its
+// MaxWait; then it goes if it may go in this very moment.
+func (w *window) giveUp(self *waiter, err error) (Pass, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
-	if self.element != nil {
-		if err == nil {
-			err = &WaitError{Wait: max(w.budget.wait(now, w.ahead(now, self)), patience)}
+	if err == nil {
+		w.dispatch(now)
+		if self.element == nil {
+			return self.pass, self.err
 		}
+		err = &WaitError{Wait: max(w.budget.wait(now, w.ahead(now, self)), patience)}
+	}
+	if self.element != nil {
 		w.queue.remove(self)
 	} else if self.err == nil { // let through in the same moment
 		w.settle(now, self.caller, self.pass.Number, Sighting{Kind: Unsent})
 	}
 	w.dispatch(now)
-	if err == nil {
-		err = &WaitError{Wait: patience}
-	}
-	return err
+	return Pass{}, err
 }
 
 // admit gives out a pass, if a call may go now.
@@ -358,15 +359,16 @@ func (w *window) retire(now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.expire(now)
+	kept := make(map[string]*caller) // since a map never gives its memory back
 	for name, c := range w.callers {
-		if now.Sub(c.used) < keep || c.waiting > 0 {
-			continue
-		}
-		if c.frees > 0 && !c.exempt {
+		switch {
+		case now.Sub(c.used) < keep || c.waiting > 0:
+			kept[name] = c
+		case c.frees > 0 && !c.exempt:
 			w.hopeful--
 		}
-		delete(w.callers, name)
 	}
+	w.callers = kept
 	w.gone = len(w.callers) == 0 && len(w.passes) == 0
 	return w.gone
 }

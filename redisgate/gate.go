@@ -270,12 +270,13 @@ func (g *Gate) sweep() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
+	routes, byKey := make(map[gate.Route]*route), make(map[string]*route) // since a map never gives its memory back
 	for where, r := range g.routes {
-		if r.retire(now) {
-			delete(g.routes, where)
-			delete(g.byKey, r.key)
+		if !r.retire(now) {
+			routes[where], byKey[r.key] = r, r
 		}
 	}
+	g.routes, g.byKey = routes, byKey
 	if len(g.routes) > 0 {
 		time.AfterFunc(keep/4, g.sweep)
 	}

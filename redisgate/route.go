@@ -175,33 +175,34 @@ func (r *route) await(ctx context.Context, e *gate.Entry, self *waiter) (gate.Pa
 		case wait := <-self.wait:
 			e.Waits(wait)
 		case <-enough:
-			return gate.Pass{}, r.giveUp(self, nil)
+			return r.giveUp(self, nil)
 		case <-ctx.Done():
-			return gate.Pass{}, r.giveUp(self, ended(ctx))
+			return r.giveUp(self, ended(ctx))
 		}
 	}
 }
 
-// giveUp takes a waiter whose time is over out of the queue. Without an error that is
-// the one of its own MaxWait.
-func (r *route) giveUp(self *waiter, err error) error {
+// giveUp takes a waiter whose time is over out of the queue. Without an error that is its
+// MaxWait; then it goes if it was let through in the same moment.
+func (r *route) giveUp(self *waiter, err error) (gate.Pass, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	if err == nil {
-		err = &gate.WaitError{Wait: max(r.info.wait(now.Sub(r.info.at), 0), time.Second)}
-	}
-	if at := slices.Index(r.waiters, self); at >= 0 {
+	switch name, ok := self.pass.Note.(string); {
+	case slices.Contains(r.waiters, self):
 		r.remove(self)
 		if len(r.waiters) == 0 && r.waiting {
 			r.arm(now)
 		}
-		return err
-	}
-	if name, ok := self.pass.Note.(string); ok && self.err == nil { // let through in the same moment
+	case err == nil:
+		return self.pass, self.err
+	case ok && self.err == nil: // let through in the same moment
 		r.leave(self.caller, name, gate.Sighting{Kind: gate.Unsent})
 	}
-	return err
+	if err == nil {
+		err = &gate.WaitError{Wait: max(r.info.wait(now.Sub(r.info.at), 0), time.Second)}
+	}
+	return gate.Pass{}, err
 }
 
 func (r *route) remove(self *waiter) {
@@ -555,12 +556,13 @@ func (r *route) flush(ctx context.Context) error {
 func (r *route) retire(now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	callers, hashes := make(map[string]*caller), make(map[string]*caller)
 	for name, c := range r.callers {
-		if now.Sub(c.used) >= keep && c.waiting == 0 {
-			delete(r.callers, name)
-			delete(r.hashes, c.hash)
+		if now.Sub(c.used) < keep || c.waiting > 0 {
+			callers[name], hashes[c.hash] = c, c
 		}
 	}
+	r.callers, r.hashes = callers, hashes
 	r.gone = len(r.callers) == 0 && len(r.waiters) == 0 && !r.flying && now.Sub(r.used) >= keep
 	return r.gone
 }

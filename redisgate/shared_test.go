@@ -3,6 +3,7 @@ package redisgate_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -214,6 +215,37 @@ func TestHashedCallers(t *testing.T) {
 		assert.Equal(t, 9, known.Remaining)
 		assert.Equal(t, 10, known.Limit)
 	})
+}
+
+// heap is the memory in use.
+func heap() float64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return float64(stats.HeapAlloc)
+}
+
+// It measures memory, which others who run at the same time would use, too.
+func TestGivesMemoryBack(t *testing.T) { //nolint:paralleltest // see above
+	for name, route := range map[string]func(int) gate.Route{
+		"routes":  func(i int) gate.Route { return gate.Route{Op: fmt.Sprint("op ", i)} },
+		"callers": func(i int) gate.Route { return gate.Route{Op: "busy", Caller: fmt.Sprint("caller ", i)} },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			gates, _ := gatesOn(t, newRedis(), 1)
+			before := heap()
+			for i := range 20_000 {
+				gates[0].Leave(t.Context(), route(i), gate.Pass{}, gate.Sighting{Kind: gate.Nothing})
+			}
+			used := heap() - before
+			for range 8 {
+				time.Sleep(20 * time.Minute)
+				gates[0].Leave(t.Context(), gate.Route{Op: "busy"}, gate.Pass{}, gate.Sighting{Kind: gate.Nothing})
+			}
+			assert.Less(t, heap()-before, used/20, name)
+			runtime.KeepAlive(gates)
+		})
+	}
 }
 
 func ExampleNew() {

@@ -25,7 +25,7 @@ local b = raw and cjson.decode(raw) or {
 	limit = 0, guessed = 0, guessed_in = 0, generation = 0, probing = false, started = 0, id = 0, told = 0,
 	reset = 0, closed = 0, length = 0, previous = 0, sent = 0, under_way = 0, silent = 0, silent_at = 0,
 	blind = 0, heard = 0, refusals = 0, latency = 0, number = 0, stamp = 0, low = 0, high = -1,
-	own = 0, crowded = false, crowded_before = false, version = 0, first = '',
+	own = 0, counted = 0, crowded = false, crowded_before = false, version = 0, first = '',
 	others = {}, callers = {},
 }
 
@@ -65,7 +65,7 @@ local function turn()
 	if #others > 0 and not b.probing then
 		local o = table.remove(others)
 		b.id, b.told, b.reset = o.id, o.told, o.reset
-		b.sent = b.limit - b.told + b.under_way
+		b.sent, b.counted = b.limit - b.told + b.under_way, 0
 		return
 	end
 	if b.probing and (b.under_way > 0 or b.silent > 0 and now - b.heard <= default_window) then
@@ -76,7 +76,7 @@ local function turn()
 	end
 	b.generation = b.generation + 1
 	b.probing, b.started = true, now
-	b.sent, b.own, b.under_way, b.silent, b.blind = 0, 0, 0, 0, 0
+	b.sent, b.own, b.counted, b.under_way, b.silent, b.blind = 0, 0, 0, 0, 0, 0
 	b.crowded_before, b.crowded = b.crowded, false
 	for name, c in pairs(b.callers) do
 		if now - c.used >= keep then
@@ -162,7 +162,7 @@ local function near(x, y) return math.abs(x - y) <= jitter end
 
 local function enter(reset, seen)
 	local length = seen.reset
-	if b.id == 0 and not b.probing then
+	if b.id == 0 and open() then
 		length = math.max(length, reset - b.started)
 	end
 	b.probing, b.id, b.told, b.reset = false, seen.window, seen.remaining, reset
@@ -190,7 +190,7 @@ local function meet(reset, seen)
 	elseif seen.window > b.id then
 		table.insert(b.others, { id = b.id, told = b.told, reset = b.reset })
 		enter(reset, seen)
-		b.sent = b.limit - b.told + b.under_way
+		b.sent, b.counted = b.limit - b.told + b.under_way, 0
 	else
 		meet_other(reset, seen)
 	end
@@ -215,10 +215,13 @@ local function learn(number, seen)
 		return
 	end
 	meet(seen.at, seen)
+	if number > 0 then
+		b.counted = b.counted + 1
+	end
 	b.sent = math.max(b.sent, b.limit - b.told)
 	b.crowded = b.crowded or b.limit - b.told > b.own
 	if b.silent == 0 or number > b.silent_at then
-		b.sent, b.blind = math.min(b.sent, b.limit - b.told + b.under_way), 0
+		b.sent, b.blind = math.min(b.sent, math.max(b.limit - b.told, b.counted) + b.under_way), 0
 	end
 end
 
@@ -251,6 +254,8 @@ local function refuse(current, seen)
 	else
 		if current then
 			guess(seen.at)
+		else
+			b.started = now
 		end
 		b.probing, b.id, b.reset, b.told = false, 0, seen.at, 0
 	end
@@ -393,7 +398,6 @@ local function give_back(p)
 end
 
 local function info()
-	turn()
 	local i = {
 		limit = b.limit, length = window_length(), closed = math.max(b.closed - now, 0),
 		room = b.limit, reset = 0, next = patience - (now - news()) % patience,
@@ -426,11 +430,11 @@ end
 
 local before = { limit = b.limit, reset = b.reset, closed = b.closed, used = used_up() }
 
-for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 100)) do
-	settle(name, { kind = 'nothing' }, true)
-end
 for _, l in ipairs(request.leaves or {}) do
 	settle(l.name, l)
+end
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 100)) do
+	settle(name, { kind = 'nothing' }, true)
 end
 
 local me = processes[request.process] or { stamp = b.stamp, claim = 0, names = {} }

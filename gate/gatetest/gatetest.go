@@ -51,6 +51,9 @@ func Run(t *testing.T, open func() gate.Gate) {
 		{"a proxy closes the route, and the window goes on", proxyInWindow},
 		{"a wait in whole seconds is not taken too exactly", wholeSeconds},
 		{"a refusal of a window that is over closes nothing", lateRefusal},
+		{"calls past the gate tell of windows, too", reports},
+		{"a count that never falls is not believed", stuckCount},
+		{"somebody else in the last window is expected in the next", crowdedBefore},
 		{"windows can become shorter", shorterWindows},
 		{"what is known", known},
 	} {

@@ -81,6 +81,63 @@ func lateRefusal(t *testing.T, s *subject) {
 	s.call(t, counted(10, 8, minute))
 }
 
+// stuckCount: ten answers of one window show that ten calls were counted, though each says
+// that nine remain.
+func stuckCount(t *testing.T, s *subject) {
+	start := time.Now()
+	for range 10 {
+		s.call(t, counted(10, 9, minute-time.Since(start)))
+	}
+	waiting := s.queue(t.Context(), gate.Entry{})
+	assert.False(t, waiting.done())
+	time.Sleep(minute)
+	s.settle()
+	assert.True(t, waiting.done())
+}
+
+// reports: answers of calls that the gate did not let through tell of windows, too, and
+// none of these is as long as the time since the gate, or its last window, began.
+func reports(t *testing.T, s *subject) {
+	report := func(seen gate.Sighting) {
+		s.Leave(t.Context(), route, gate.Pass{}, seen)
+		s.settle()
+	}
+	length := func() float64 {
+		known, ok := s.Known(route)
+		require.True(t, ok)
+		return known.Window.Seconds()
+	}
+	report(counted(10, 3, 30*time.Second))
+	assert.InDelta(t, 30, length(), 1)
+	time.Sleep(3 * minute)
+	report(gate.Sighting{Kind: gate.Refused, Reset: 30 * time.Second})
+	report(counted(10, 0, 40*time.Second))
+	assert.InDelta(t, 40, length(), 1)
+	waiting := s.queue(t.Context(), gate.Entry{MaxWait: minute})
+	assert.False(t, waiting.done())
+	time.Sleep(minute)
+	s.settle()
+	require.True(t, waiting.done())
+	assert.NoError(t, waiting.err)
+}
+
+// crowdedBefore: whoever used the last window, too, is expected in the next one, even if
+// an answer of the last one comes late and nobody waits.
+func crowdedBefore(t *testing.T, s *subject) {
+	s.call(t, counted(10, 5, minute)) // four were somebody else's
+	late := s.enter(t)
+	time.Sleep(minute + time.Second)
+	s.Leave(t.Context(), route, late, gate.Sighting{Kind: gate.Lost})
+	s.settle()
+	s.call(t, counted(10, 9, minute))
+	var all []*queued
+	for range 4 {
+		all = append(all, s.queue(t.Context(), gate.Entry{}))
+	}
+	assert.Equal(t, 1, through(all), "each must learn what the others left")
+	s.drain(t, all, counted(10, 5, minute-time.Second))
+}
+
 func shorterWindows(t *testing.T, s *subject) {
 	s.call(t, counted(1, 0, 10*minute))
 	time.Sleep(11 * minute)
