@@ -77,12 +77,12 @@ func (a *answer) free(picture bool) bool {
 	if picture {
 		return true
 	}
-	return a.isJSON() == "" && (a.stream != nil || bytes.Contains(a.body, []byte(`"success":true`)) || bytes.Contains(a.body, []byte(`"status":"success"`)))
+	return a.otherType() == "" && (a.stream != nil || bytes.Contains(a.body, []byte(`"success":true`)) || bytes.Contains(a.body, []byte(`"status":"success"`)))
 }
 
-// isJSON returns the media type of an answer that does not claim to be JSON, such as a
-// proxy's page. An answer without a content type is taken for JSON.
-func (a *answer) isJSON() (other string) {
+// otherType returns the media type of an answer that is not JSON, such as a proxy's page,
+// and "" for JSON. An answer without a content type is taken for JSON.
+func (a *answer) otherType() string {
 	given := a.header.Get("Content-Type")
 	if given == "application/json" { // what servers send
 		return ""
@@ -112,7 +112,7 @@ func decode[T any](c *call) (T, error) {
 		}
 		return none, badAnswer(c, "the answer is empty", nil)
 	}
-	if other := c.answer.isJSON(); other != "" {
+	if other := c.answer.otherType(); other != "" {
 		return none, badAnswer(c, "the answer is not JSON but "+other, nil)
 	}
 	if tooDense(c.answer.body) {

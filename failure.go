@@ -56,7 +56,7 @@ func newError(c *call) *Error {
 		e.RetryAfter = retryAfter(c.answer.header, c.answer.at)
 	}
 	var f failure
-	if c.answer.isJSON() != "" || json.Unmarshal(c.answer.body, &f, decodeOptions()) != nil {
+	if c.answer.otherType() != "" || json.Unmarshal(c.answer.body, &f, decodeOptions()) != nil {
 		return e.withoutEnvelope(c)
 	}
 	code, text := f.codeAndText()
@@ -78,7 +78,11 @@ func (e *Error) withoutEnvelope(c *call) *Error {
 	kind, _, _ := mime.ParseMediaType(c.answer.header.Get("Content-Type"))
 	e.foreign = true
 	e.Class = cmp.Or(e.Class, ErrBadAnswer)
-	e.Message = strings.TrimSpace(http.StatusText(c.answer.status) + " (no JSON: " + cmp.Or(kind, "no content type") + ")")
+	received := "not JSON"
+	if kind != "" {
+		received = kind + " instead of JSON"
+	}
+	e.Message = strings.TrimSpace(http.StatusText(c.answer.status) + " (" + received + ")")
 	return e
 }
 

@@ -164,7 +164,8 @@ func (s *RolesService) Add(ctx context.Context, roleID string, ref UserRef, call
 //   - POST /api/v1/roles.addUserToRole.
 //   - Permission: access-permissions.
 //   - Second factor: not asked for.
-//   - Retried if the response is lost; that the user has the role by then is a success.
+//   - Retried if the response is lost; if the user then has the role already, the call
+//     succeeds.
 //   - Errors: as for [RolesService.Add], and [ErrNotFound] for the room.
 //   - Since server 0.70.0.
 func (s *RolesService) AddInRoom(ctx context.Context, roleID string, ref UserRef, roomID string, callOpts ...CallOption) error {
@@ -196,8 +197,8 @@ func (s *RolesService) Remove(ctx context.Context, roleID string, ref UserRef, c
 //   - POST /api/v1/roles.removeUserFromRole.
 //   - Permission: access-permissions.
 //   - Second factor: not asked for.
-//   - Retried if the response is lost; that the user does not have the role by then is a
-//     success.
+//   - Retried if the response is lost; if the user then no longer has the role, the call
+//     succeeds.
 //   - Errors: as for [RolesService.Remove].
 //   - In all server versions.
 func (s *RolesService) RemoveInRoom(ctx context.Context, roleID string, ref UserRef, roomID string, callOpts ...CallOption) error {

@@ -267,7 +267,7 @@ func (h headOf[T]) Write(p []byte) (int, error) {
 
 // begin reads up to the list. An answer without one is decoded like any other.
 func (l *listReader[T]) begin() error {
-	if other := l.call.answer.isJSON(); other != "" {
+	if other := l.call.answer.otherType(); other != "" {
 		return badAnswer(l.call, "the answer is not JSON but "+other, nil)
 	}
 	if l.dec.PeekKind() == '{' {

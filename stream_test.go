@@ -521,7 +521,7 @@ func TestPanicsEndTheStream(t *testing.T) {
 	} {
 		body := newEndlessBody()
 		leave(newTestClient(t, roundTripper(func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, ContentLength: -1, Body: body}, nil
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, ContentLength: -1, Body: body}, nil
 		})))
 		assert.True(t, body.closed.Load(), name)
 	}

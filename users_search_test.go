@@ -95,7 +95,7 @@ func TestSearchRejectsBadInput(t *testing.T) {
 		return UserDirectoryOptions{Sort: keys}
 	}
 	testRejected(t, []rejectedRow{
-		{"conditions that are no JSON", "Conditions", func(ctx context.Context, c *Client) error {
+		{"conditions that cannot be encoded", "Conditions", func(ctx context.Context, c *Client) error {
 			_, err := c.Users.Autocomplete(ctx, "ali", UserAutocompleteOptions{Conditions: map[string]any{"active": func() {}}})
 			return err
 		}},

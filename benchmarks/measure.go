@@ -40,7 +40,7 @@ func Cases() []Case {
 	}
 }
 
-// Takes tells whether the case is for the client.
+// Takes reports whether the case is for the client.
 func (c Case) Takes(client string) bool { return c.Only == nil || slices.Contains(c.Only, client) }
 
 // Result is what a number of calls took.

@@ -1,5 +1,5 @@
-// Package examples_test runs the examples as processes: against the server that they have
-// inside, and against one on a real connection.
+// Package examples_test runs the examples as processes, against their embedded server and
+// against a server on a real connection.
 package examples_test
 
 import (
@@ -85,12 +85,12 @@ func (p program) command(t *testing.T) *exec.Cmd {
 	command := exec.CommandContext(ctx, filepath.Join(binaries, p.tool), p.args...)
 	command.Env = append([]string{"TZ=UTC", "TMPDIR=" + t.TempDir(), "GORACE=atexit_sleep_ms=0"}, p.env...)
 	command.Dir = t.TempDir()
-	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // it must not find the terminal of whoever runs the tests
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // it must not find the terminal of the tests
 	command.Stdin = strings.NewReader(p.stdin)
 	return command
 }
 
-// run runs a program to its end, and looks for secrets in what it wrote.
+// run runs a program to its end, and checks that its output has no secrets.
 func (p program) run(t *testing.T) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -106,7 +106,8 @@ func (p program) run(t *testing.T) result {
 	return r
 }
 
-// forProgrammers is what no message for an operator says: names of Go, or of its packages.
+// forProgrammers matches names of Go and its packages, which do not belong in messages for
+// operators.
 var forProgrammers = regexp.MustCompile(`\bWith[A-Z]\w+|rocketchat\.[A-Z]|rocketchat: |json: |Go (struct|value)|strconv\.|kong|ical: |\bnil\b|%!|\*\w+\.\w+`)
 
 func (p program) keepsSecrets(t *testing.T, r result) {
@@ -150,13 +151,13 @@ func (c chat) login() []string {
 	return []string{"ROCKETCHAT_URL=" + c.address, "ROCKETCHAT_USER=admin", "ROCKETCHAT_PASSWORD=" + rocketchattest.AdminPassword}
 }
 
-// token is the environment of somebody with a token.
+// token is the environment of a user with a token.
 func (c chat) token(username string) []string {
 	id, token := c.Login(username)
 	return []string{"ROCKETCHAT_URL=" + c.address, "ROCKETCHAT_USER_ID=" + id, "ROCKETCHAT_TOKEN=" + token}
 }
 
-// client is a client of somebody's.
+// client is a client that acts for a user.
 func (c chat) client(t *testing.T, username string) *rocketchat.Client {
 	t.Helper()
 	id, token := c.Login(username)
@@ -193,7 +194,7 @@ func (c chat) writes() []string {
 	return ops
 }
 
-// file makes a file with a text, and tells its path.
+// file makes a file with a text, and returns its path.
 func file(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -211,7 +212,7 @@ func TestHelp(t *testing.T) {
 			for _, part := range []string{tool + " ", "Usage: " + tool, "ROCKETCHAT_URL", "ROCKETCHAT_TOKEN", "Permissions:", "Examples:", "Exit code:"} {
 				assert.Contains(t, r.stdout, part)
 			}
-			if tool != "roster" && tool != "scim" { // whose work is reading, and obeying
+			if tool != "roster" && tool != "scim" { // which only read, or do what the provider says
 				assert.Contains(t, r.stdout, "--dry-run")
 			}
 			assert.Empty(t, r.stderr)

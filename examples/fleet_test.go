@@ -30,7 +30,7 @@ func fleetChat(t *testing.T) (chat, []string) {
 	return c, append(c.token("manager"), "ROCKETCHAT_PASSWORD=a-long-password")
 }
 
-// people is a CSV file of so many people.
+// people makes a CSV file of n people.
 func people(t *testing.T, n int) string {
 	t.Helper()
 	var b strings.Builder

@@ -18,7 +18,7 @@ import (
 	"github.com/rocketchat-go/rocketchat/rocketchattest"
 )
 
-// stuck is a server that does not answer an operation, and tells when it is called.
+// stuck is a server that does not answer an operation, and reports when it is called.
 func stuck(t *testing.T, op string) (c chat, called <-chan struct{}) {
 	t.Helper()
 	calls := make(chan struct{}, 100)
@@ -36,7 +36,7 @@ func stuck(t *testing.T, op string) (c chat, called <-chan struct{}) {
 	return c, calls
 }
 
-// interrupted runs a program, presses Ctrl-C when a call has come, and waits for its end.
+// interrupted runs a program, presses Ctrl-C when a call arrives, and waits for the end.
 func (p program) interrupted(t *testing.T, called <-chan struct{}) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer

@@ -2,5 +2,5 @@
 
 package examples_test
 
-// buildFlags have the programs watched for races, as the tests are.
+// buildFlags build the programs with the race detector, like the tests.
 var buildFlags = []string{"-race"}

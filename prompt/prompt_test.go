@@ -34,7 +34,7 @@ const (
 	totpKey         = "JBSWY3DPEHPK3PXP"
 )
 
-// programs are what the test binary can be.
+// programs are the programs in the test binary.
 var programs = map[string]func(context.Context){
 	"ask": func(ctx context.Context) {
 		got, err := prompt.Password(ctx, "Password: ")
@@ -176,7 +176,7 @@ func (s *screen) echoes() bool {
 	return state.Lflag&unix.ECHO != 0 && state.Lflag&unix.ICANON != 0 && state.Lflag&unix.ISIG != 0
 }
 
-// await waits until a text was shown so many times.
+// await waits until a text was shown n times.
 func (s *screen) await(text string, times int) {
 	s.t.Helper()
 	patience := time.After(15 * time.Second)

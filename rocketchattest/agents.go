@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// agentRole is the role of those who answer visitors of a website.
+// agentRole is the role of people who answer visitors of a website.
 const agentRole = "livechat-agent"
 
-// Whether an agent takes visitors; accounts that are no agents have neither.
+// Whether an agent takes visitors. Accounts that are not agents have neither status.
 const (
 	available    = "available"
 	notAvailable = "not-available"
 )
 
-// agentRoutes make accounts agents, as far as that shows in the account.
+// agentRoutes make accounts agents, to the extent that it shows in the account.
 func agentRoutes() []route {
 	manage := []string{"view-livechat-manager", "manage-livechat-agents"}
 	return []route{
@@ -46,7 +46,8 @@ func (c *call) addAgent() (any, error) {
 
 func (c *call) agentInPath() *account { return c.users[path.Base(c.r.URL.Path)] }
 
-// showAgent is GET livechat/users/agent/{_id}, whose answer is null for somebody who is no agent.
+// showAgent is GET livechat/users/agent/{_id}, whose answer is null for users who are not
+// agents.
 func (c *call) showAgent() (any, error) {
 	u := c.agentInPath()
 	switch {

@@ -11,7 +11,8 @@ import (
 // fields are the keys of an answer or of its details.
 type fields map[string]any
 
-// details are what a failure tells besides its text and code: an object, or an array for the password policy.
+// details are the details of a failure besides its text and code: an object, or an array
+// for the password policy.
 type details any
 
 // raw is an answer outside the JSON envelope: a redirect, an image, an empty body.
@@ -21,7 +22,7 @@ type raw struct {
 	body   []byte
 }
 
-// failure is a refused call, in the shape the server gives it on the wire.
+// failure is a refused call in the form in which the server sends it.
 type failure struct {
 	status int
 	body   any
@@ -55,7 +56,7 @@ func plain(text string) error {
 	return &failure{http.StatusBadRequest, failed{Error: text}}
 }
 
-// noMatch is what the framework's check says to a value of another kind.
+// noMatch is the text of the framework's check for a value of another kind.
 func noMatch(want, got, field string) error {
 	text := "Match error: Expected " + want + ", got " + got
 	if field != "" {
@@ -64,7 +65,7 @@ func noMatch(want, got, field string) error {
 	return plain(text)
 }
 
-// escaped is a value in a text, as servers put it there for a page.
+// escaped is a value in a text, escaped for HTML as servers do it.
 func escaped(value string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;").Replace(value)
 }
@@ -125,7 +126,7 @@ func succeed(result any) ([]byte, error) {
 	return append(b, `"success":true}`...), nil
 }
 
-// stamp is a moment on the wire: ISO 8601 in UTC with milliseconds.
+// stamp is a time on the wire: ISO 8601 in UTC with milliseconds.
 type stamp struct{ time.Time }
 
 const stampFormat = "2006-01-02T15:04:05.000Z"

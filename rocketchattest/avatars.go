@@ -25,7 +25,7 @@ var (
 	errCutForm    = errors.New("Unexpected end of form")        //nolint:staticcheck // the server's text
 )
 
-// readUpload reads a multipart body. All text fields count, wherever they stand.
+// readUpload reads a multipart body. The order of the fields does not matter.
 func (c *call) readUpload() (*upload, error) {
 	reader, err := c.r.MultipartReader()
 	if err != nil {
@@ -93,7 +93,7 @@ func (c *call) setAvatar() (any, error) {
 	return nil, c.storePicture(u, origin, c.file.contentType, c.file.data)
 }
 
-// uploadErr tells what is wrong with the form before anybody looks for the user.
+// uploadErr says what is wrong with the form. It is checked before the user is looked up.
 func (c *call) uploadErr() error {
 	switch given := c.r.Header.Get("Content-Type"); {
 	case errors.Is(c.fileErr, errNoFile) && !c.typed():
@@ -148,7 +148,7 @@ func (c *call) fetchAvatar(u *account, address string) error {
 	return c.storePicture(u, "url", kind, data)
 }
 
-// fetchable tells whether a server would fetch an address: it refuses private networks.
+// fetchable reports whether a server would fetch an address: it refuses private networks.
 func fetchable(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.EqualFold(u.Hostname(), "localhost") {
@@ -172,7 +172,8 @@ func encodeURI(s string) string {
 	return b.String()
 }
 
-// siteURL is the address of the server as the setting Site_Url has it, or else as the client knows it.
+// siteURL is the address of the server from the setting Site_Url, or otherwise the one that
+// the client uses.
 func (c *call) siteURL() string { return cmp.Or(strings.TrimSuffix(c.text("Site_Url"), "/"), c.base) }
 
 func (c *call) avatarURL(u *account) string {

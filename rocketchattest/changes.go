@@ -1,7 +1,7 @@
 package rocketchattest
 
-// behaviour is something that servers do in some releases and not in others. What belongs to one route or to one field of a schema
-// stands there instead, as its span.
+// behaviour is something that servers do in some releases only. Behaviour of a single route
+// or a single field of a schema is described there, as its span.
 type behaviour int
 
 const (
@@ -20,9 +20,10 @@ const (
 	typedRoutes
 	// hiddenLimits counts changes of names, addresses and status texts per user and minute.
 	hiddenLimits
-	// forbidden is the word of a refusal inside an action, instead of unauthorized.
+	// forbidden is the code of a refusal inside an action, instead of unauthorized.
 	forbidden
-	// plainUnauthorized refuses users.delete for want of permission with one word.
+	// plainUnauthorized refuses users.delete with a single word, instead of a sentence, if
+	// the permission is missing.
 	plainUnauthorized
 	// voiceCallNotifications are among the preferences.
 	voiceCallNotifications
@@ -32,17 +33,19 @@ const (
 	listsByEmail
 	// extensions has voice extensions in the lists of users.
 	extensions
-	// tellsDeletedRooms has users.delete tell which rooms went with the user.
+	// tellsDeletedRooms makes users.delete return the rooms that were deleted with the user.
 	tellsDeletedRooms
-	// idleLosesTokens drops the tokens of users that are deactivated for being idle.
+	// idleLosesTokens revokes the tokens of users who are deactivated because they are idle.
 	idleLosesTokens
-	// inactiveReasons has stored users tell why they are inactive.
+	// inactiveReasons adds the reason of inactivity to stored users.
 	inactiveReasons
-	// bareStart has the first administrator and the bot in no room, and no picture of the administrator.
+	// bareStart starts with the first administrator and the bot in no room, and without a
+	// picture of the administrator.
 	bareStart
 	// tellsRemoval has users.removeOtherTokens answer what the database did.
 	tellsRemoval
-	// exportsWithQueue tells the address of a finished export and how many wait before it.
+	// exportsWithQueue returns the address of a finished export and the number of exports
+	// before it.
 	exportsWithQueue
 	// exportsNames has the table of names in exports from the start, and no empty members.
 	exportsNames
@@ -58,7 +61,7 @@ const (
 	mergesCustomFields
 	// oauthEnds drops the OAuth tokens of users that are deactivated.
 	oauthEnds
-	// rolePriorities has stored users tell how high their roles in rooms stand.
+	// rolePriorities adds the priorities of roles in rooms to stored users.
 	rolePriorities
 	// missesCommas has users.presence find nobody by a list with commas.
 	missesCommas
@@ -68,32 +71,34 @@ const (
 	namesService
 	// rolesByName takes names of roles besides their ids.
 	rolesByName
-	// remembersRoles remembers somebody's roles for a second, so that a permission comes and goes a little late.
+	// remembersRoles caches the roles of a user for a second, so that changes of permissions
+	// are slightly delayed.
 	remembersRoles
 	// asksEveryToken asks for the second factor whatever the token: neither bypassTwoFactor nor a code given before counts over REST.
 	asksEveryToken
-	// codeForUsername tells for whose username a mailed code is, instead of the address.
+	// codeForUsername names the username that a mailed code is for, instead of the address.
 	codeForUsername
 	// extensionsOverSIP reads whether voice extensions are on from the setting of the SIP integration.
 	extensionsOverSIP
-	// statusClaims tells who set a status and until when, shows it to others
-	// only while there is a connection, and lets a message be set where
-	// statuses are switched off.
+	// statusClaims returns the source and the end of a status, shows it to others only while
+	// there is a connection, and allows messages if statuses are switched off.
 	statusClaims
 	// registersCallers registers users for callers who are logged in.
 	registersCallers
-	// discreetMails does not tell whether a confirmation mail was sent.
+	// discreetMails does not reveal whether a confirmation mail was sent.
 	discreetMails
-	// unsafeQueries reads the parameters query and fields without a word from the environment.
+	// unsafeQueries accepts the parameters query and fields without a variable in the
+	// environment.
 	unsafeQueries
 	// tokensBySecret issues tokens by a secret of the environment, instead of a switch.
 	tokensBySecret
-	// guardsTokens wants a permission for a token of somebody else, besides the secret.
+	// guardsTokens requires a permission for a token of another user, besides the secret.
 	guardsTokens
 	behaviours
 )
 
-// releases says when servers behave in which way. Where the exact release is not known, the comment says between which it lies.
+// releases lists the releases with each behaviour. Where the exact release is unknown, the
+// comment says between which known ones it lies.
 func releases() [behaviours]span {
 	return [behaviours]span{
 		newRouter:              since(v(7, 4)),
@@ -140,5 +145,5 @@ func releases() [behaviours]span {
 	}
 }
 
-// does tells whether a server of the played version behaves like that.
+// does reports whether a server of the played version behaves like that.
 func (db *database) does(b behaviour) bool { return releases()[b].holds(db.version) }

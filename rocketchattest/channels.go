@@ -115,7 +115,7 @@ func (db *database) roomObject(r *room) roomObject {
 	return o
 }
 
-// canSee tells whether the caller has access to a room: as a member, or because it is public.
+// canSee reports whether the caller has access to a room: as a member, or because it is public.
 func (c *call) canSee(r *room) bool {
 	if r.members[c.me.id] != nil {
 		return true
@@ -195,7 +195,7 @@ func (c *call) createRoom(k roomKind) (any, error) {
 	return fields{k.key: c.roomObject(r)}, nil
 }
 
-// validRoomName tells whether a room may have that name.
+// validRoomName reports whether a room may have that name.
 func (db *database) validRoomName(name string) bool {
 	return name != "" && matchesWhole(db.text("UTF8_Channel_Names_Validation"), name)
 }

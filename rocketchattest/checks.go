@@ -7,9 +7,10 @@ import (
 	"slices"
 )
 
-// What a test gets wrong must not pass silently: a misspelled setting would leave the server as it is, and the test would test nothing.
+// Mistakes in tests must not pass silently: a misspelled setting would have no effect, and
+// the test would test nothing.
 
-// check refuses a configuration that no server has.
+// check refuses an impossible configuration.
 func (c *config) check() (version, error) {
 	v, err := parseVersion(c.version)
 	if err != nil {
@@ -35,7 +36,7 @@ func (c *config) check() (version, error) {
 	return v, errors.Join(wrong...)
 }
 
-// variables are those of the environment that change something here.
+// variables are the variables of the environment that have an effect here.
 func variables() []string {
 	return []string{"CREATE_TOKENS_FOR_USERS", "CREATE_TOKENS_FOR_USERS_SECRET", unsafeParameters, testModeVariable}
 }
@@ -63,7 +64,7 @@ func kindOfSetting(value any) kind {
 	return kindOfValue(value)
 }
 
-// must stops a test that gets something wrong.
+// must panics on a mistake in a test.
 func must(err error) {
 	if err != nil {
 		panic("rocketchattest: " + err.Error())

@@ -22,7 +22,7 @@ type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
 
-// refusal is one failure of the contract and the request that gets it.
+// refusal is a failure of the contract and the request that causes it.
 type refusal struct {
 	file    string // in testdata/contract, without .json
 	as      string // username; empty means without credentials
@@ -35,7 +35,7 @@ type refusal struct {
 	header  map[string]string
 }
 
-// world is the server that the refusals are asked of.
+// world is the server for the refusals.
 type world struct {
 	*rocketchattest.Server
 	t     *testing.T
@@ -98,7 +98,7 @@ func (w *world) ok(as, call, body string) map[string]any {
 	return keys
 }
 
-// code is what the last mail holds.
+// code is the code in the last mail.
 func (w *world) code() string {
 	w.t.Helper()
 	mails := w.Mails()
@@ -106,10 +106,10 @@ func (w *world) code() string {
 	return mails[len(mails)-1].Code
 }
 
-// unreachable are failures of the contract that nothing a client sends brings about here.
+// unreachable are failures of the contract that no request can cause here.
 var unreachable = []string{"common.internal-error-500", "users.getUsernameSuggestion.none", "users.resetE2EKey.failed"}
 
-// undetailed are answers whose details the recorded server gives otherwise than the contract.
+// undetailed are answers whose details differ between the recorded server and the contract.
 var undetailed = []string{"login.blocked-for-user", "login.blocked-for-ip", "login.deactivated", "common.totp-max-attempts-400"}
 
 func TestRefusals(t *testing.T) {
@@ -164,7 +164,7 @@ func factor() []rocketchattest.Option {
 	return []rocketchattest.Option{rocketchattest.WithSecondFactor()}
 }
 
-// clerk adds a user "clerk" who holds one permission more than others.
+// clerk adds a user "clerk" with one additional permission.
 func clerk(permission string) func(*world) {
 	return func(w *world) {
 		w.AddRole("clerk", "clerk", "")

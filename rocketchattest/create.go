@@ -69,7 +69,7 @@ func (c *call) newUser() *account {
 	return u
 }
 
-// setRandomPassword gives a user a password that only the mail tells, and makes the user change it.
+// setRandomPassword gives a user a random password, which is mailed and must be changed.
 func (c *call) setRandomPassword(u *account) {
 	password := random(alphabet, 20)
 	u.passwordHash, u.passwordChange = digest(password), new(true)
@@ -89,7 +89,7 @@ func insertFailed(code, text string, more fields) error {
 	return coded(code, text, more)
 }
 
-// checkNewUser refuses what must not become a user.
+// checkNewUser checks the values of a new user.
 func (c *call) checkNewUser(o object) error {
 	username, email := o.str("username"), o.str("email")
 	if !c.may("create-user") {
@@ -123,8 +123,9 @@ func (c *call) checkNewUser(o object) error {
 	return c.checkEmail(email)
 }
 
-// lostRace is what the framework says when two calls create the same user at once: both have seen that name and address are free, and
-// one is too late. What it says depends on how close they were.
+// lostRace is the error of the framework when two calls create the same user at the same
+// time: both have found the name and address free, and one is too late. The error depends
+// on how close they were.
 func (c *call) lostRace(what string, winner *account) error {
 	if winner == nil || c.arrived > winner.done {
 		return nil
@@ -221,7 +222,7 @@ func (c *call) mayRegister(email string) error {
 	return c.checkEmail(email)
 }
 
-// lets tells whether a secret lets somebody register: the one of the server, or an invite.
+// lets reports whether a secret, that of the server or an invite, allows registration.
 func (c *call) lets(secret string) bool {
 	if secret != "" && secret == c.text("Accounts_RegistrationForm_SecretURL") {
 		return true

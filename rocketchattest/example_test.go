@@ -38,7 +38,7 @@ func Example_client() {
 		log.Fatal(err)
 	}
 
-	// What is to be tested: here a single call.
+	// The code under test, here a single call.
 	_, err = client.Users.Create(context.Background(), rocketchat.UserCreateOptions{
 		Username: "ann", Name: "Ann Lee", Email: "ann@example.org", Password: rocketchat.NewSecret("Ann-Passw0rd-1"),
 	})
@@ -46,7 +46,7 @@ func Example_client() {
 		log.Fatal(err)
 	}
 
-	// What became of it on the server.
+	// Its effect on the server.
 	ann, ok := server.User("ann")
 	fmt.Println(ok, ann.Name, ann.Roles)
 	// Output:
@@ -140,7 +140,7 @@ func ExampleServer_AnswerNext() {
 		fmt.Println(err)
 	}
 	// Output:
-	// rocketchat: users.info: 500: Internal Server Error (no JSON: text/html)
+	// rocketchat: users.info: 500: Internal Server Error (text/html instead of JSON)
 	// <nil>
 }
 
@@ -192,7 +192,7 @@ func ExampleServer_Mails() {
 // What may a caller without a permission still do?
 func ExampleServer_Grant() {
 	server := rocketchattest.New()
-	server.Grant("create-user", "bot") // and administrators not any more
+	server.Grant("create-user", "bot") // and no longer administrators
 	_, err := as("admin", server).Users.Create(context.Background(), rocketchat.UserCreateOptions{
 		Username: "ann", Name: "Ann Lee", Email: "ann@example.org", Password: rocketchat.NewSecret("Ann-Passw0rd-1"),
 	})

@@ -11,11 +11,12 @@ type failedLogins struct {
 	last  time.Time
 }
 
-// failuresKept is how long a failure is remembered. Servers never forget; a test that lasts longer is none.
+// failuresKept is how long a failure is remembered. Servers never forget them, but no test
+// lasts longer.
 const failuresKept = 24 * time.Hour
 
-// attempt names what a log-in counts for: the address, and the name that was typed, if any. Who logs in by e-mail address is not
-// counted by name.
+// attempt names what a log-in counts for: the address, and the typed username, if any.
+// Log-ins by e-mail address are not counted by name.
 type attempt struct{ address, username string }
 
 func (a attempt) keys() []string {
@@ -42,7 +43,7 @@ func (c *call) blockedLogin(a attempt) error {
 	return nil
 }
 
-// blocked tells whether there were too many failures, the last of them lately.
+// blocked reports whether there were too many failures, with a recent one.
 func (c *call) blocked(key, by, attempts, minutes string) bool {
 	f := c.failures[key]
 	most := c.integer(blockedLogins + attempts)
@@ -53,7 +54,7 @@ func (c *call) blocked(key, by, attempts, minutes string) bool {
 	return c.now().Sub(f.last) <= pause
 }
 
-// failedLogin counts a refused log-in, and forgets what is long past.
+// failedLogin counts a refused log-in, and forgets old ones.
 func (c *call) failedLogin(a attempt) {
 	now := c.now()
 	maps.DeleteFunc(c.failures, func(_ string, f *failedLogins) bool { return now.Sub(f.last) > failuresKept })
@@ -66,7 +67,7 @@ func (c *call) failedLogin(a attempt) {
 	}
 }
 
-// succeededLogin starts the count anew.
+// succeededLogin resets the count.
 func (c *call) succeededLogin(a attempt, u *account) {
 	a.username = u.username
 	for _, key := range a.keys() {

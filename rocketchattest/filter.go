@@ -9,7 +9,7 @@ import (
 // filterRule says which fields and operators a filter may name.
 type filterRule struct {
 	fields    map[string]func(*account) any
-	anyField  bool // fields besides those may be named too, but nobody has them
+	anyField  bool // other fields may be named, but no user has them
 	operators []string
 }
 

@@ -22,7 +22,7 @@ type Call struct {
 	At time.Time
 }
 
-// callsKept is how many calls the log holds, so that a server that runs for long does not grow.
+// callsKept bounds the log of calls, so that a long-running server does not grow.
 const callsKept = 10_000
 
 // Calls returns the last 10,000 requests that the server has answered, in the order of the
@@ -58,7 +58,7 @@ func (s *Server) AnswerNext(op string, h http.HandlerFunc) {
 	s.log.faults[op] = append(s.log.faults[op], h)
 }
 
-// serves tells whether the version that is played has an operation.
+// serves reports whether the version that is played has an operation.
 func (s *Server) serves(op string) bool {
 	for _, methods := range s.routes {
 		for _, r := range methods {
@@ -104,7 +104,7 @@ func (s *Server) note(c Call) {
 	s.log.oldest = (s.log.oldest + 1) % callsKept
 }
 
-// statusWriter remembers the status a handler answers with.
+// statusWriter records the status of an answer.
 type statusWriter struct {
 	http.ResponseWriter
 	status int

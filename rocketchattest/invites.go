@@ -140,7 +140,7 @@ func (c *call) removeInvite() (any, error) {
 	return true, nil
 }
 
-// goodInvite is the invite with a token, if it still lets people in.
+// goodInvite is the valid invite with a token.
 func (c *call) goodInvite(token string) (*invite, error) {
 	where := func(field string) fields { return fields{"method": "validateInviteToken", "field": field} }
 	i := slices.IndexFunc(c.invites, func(i *invite) bool { return i.id == token })

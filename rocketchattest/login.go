@@ -24,7 +24,7 @@ func (c *call) refusedLogin(code any, message string, d fields) error {
 
 func (c *call) unauthorizedLogin() error { return c.refusedLogin("Unauthorized", "Unauthorized", nil) }
 
-// login is login, by password or by a token that is still good.
+// login is login, by password or by a valid token.
 func (c *call) login() (any, error) {
 	if resume, sent := c.body["resume"]; sent && truthy(resume) {
 		return c.resume(resume)
@@ -55,7 +55,8 @@ func (c *call) login() (any, error) {
 	return c.loggedIn(u, c.addLoginToken(u))
 }
 
-// loginForm is what a log-in says: who it is and the SHA-256 of the password, in one of the accepted forms.
+// loginForm is the content of a log-in: the user and the SHA-256 of the password, in one of
+// the accepted forms.
 type loginForm struct {
 	id, username, email string
 	password            string
@@ -206,7 +207,7 @@ func (c *call) mayLogin(u *account) error {
 	return nil
 }
 
-// loginFactor asks for a second factor at login; the password alone is none here.
+// loginFactor asks for a second factor at login, where the password does not count as one.
 func (c *call) loginFactor(u *account, code string) error {
 	if len(c.factorMethods(u)) == 0 || c.testMode() {
 		return nil

@@ -74,7 +74,7 @@ type role struct {
 	UpdatedAt   stamp  `json:"_updatedAt,omitzero"`
 }
 
-// roomScoped tells whether the role is held in a room instead of on the server.
+// roomScoped reports whether the role is held in a room instead of on the server.
 func (r *role) roomScoped() bool { return r.Scope == "Subscriptions" }
 
 func (db *database) defaultRoles(now stamp) []*role {
@@ -101,7 +101,7 @@ func (db *database) defaultRoles(now stamp) []*role {
 	return all
 }
 
-// allowed tells whether u holds a permission through one of its roles.
+// allowed reports whether u holds a permission through one of its roles.
 func (db *database) allowed(u *account, permission string) bool {
 	if u == nil {
 		return false
@@ -109,10 +109,10 @@ func (db *database) allowed(u *account, permission string) bool {
 	return slices.ContainsFunc(db.rolesOf(u), func(r string) bool { return slices.Contains(db.permissions[permission], r) })
 }
 
-// rolesKept is how long servers remember somebody's roles.
+// rolesKept is how long servers cache the roles of a user.
 const rolesKept = time.Second
 
-// rolesOf are the roles of a user as far as permissions are concerned.
+// rolesOf are the roles of a user that determine permissions, which may be cached.
 func (db *database) rolesOf(u *account) []string {
 	if !db.does(remembersRoles) {
 		return u.roles
@@ -123,7 +123,7 @@ func (db *database) rolesOf(u *account) []string {
 	return u.known.roles
 }
 
-// allowedIn tells whether u holds a permission in a room, through a role on the server or in the room.
+// allowedIn reports whether u holds a permission in a room, through a role on the server or in the room.
 func (db *database) allowedIn(u *account, permission string, r *room) bool {
 	if db.allowed(u, permission) {
 		return true
@@ -132,15 +132,15 @@ func (db *database) allowedIn(u *account, permission string, r *room) bool {
 	return m != nil && slices.ContainsFunc(m.roles, func(id string) bool { return slices.Contains(db.permissions[permission], id) })
 }
 
-// may tells whether the caller holds a permission.
+// may reports whether the caller holds a permission.
 func (c *call) may(permission string) bool { return c.allowed(c.me, permission) }
 
-// mayAll tells whether the caller holds all of the permissions.
+// mayAll reports whether the caller holds all of the permissions.
 func (c *call) mayAll(permissions ...string) bool {
 	return !slices.ContainsFunc(permissions, func(p string) bool { return !c.may(p) })
 }
 
-// mayIn tells whether the caller holds a permission in a room.
+// mayIn reports whether the caller holds a permission in a room.
 func (c *call) mayIn(permission string, r *room) bool { return c.allowedIn(c.me, permission, r) }
 
 func (db *database) role(id string) *role {
@@ -157,7 +157,7 @@ func (db *database) roleByName(name string) *role {
 	return nil
 }
 
-// unknownRole tells whether one of the ids belongs to no role.
+// unknownRole reports whether one of the ids belongs to no role.
 func (db *database) unknownRole(ids []string) bool {
 	return slices.ContainsFunc(ids, func(id string) bool { return db.role(id) == nil })
 }

@@ -30,7 +30,8 @@ const (
 	largestPicture  = 1024
 )
 
-// storePicture makes a picture somebody's avatar, after the checks of a server. It is not resized.
+// storePicture sets a user's avatar after the checks of a server. It does not resize the
+// picture.
 func (c *call) storePicture(u *account, origin, contentType string, data []byte) error {
 	kind := imageKind(data)
 	switch {
@@ -48,7 +49,7 @@ func (c *call) storePicture(u *account, origin, contentType string, data []byte)
 	return nil
 }
 
-// imageKind is the format of a picture, told by how it begins; empty for what is none.
+// imageKind is the format of a picture by its first bytes, or "".
 func imageKind(data []byte) string {
 	for kind, magic := range map[string]string{"png": "\x89PNG", "jpeg": "\xff\xd8\xff", "gif": "GIF8", "tiff": "II*\x00"} {
 		if bytes.HasPrefix(data, []byte(magic)) {
@@ -66,7 +67,8 @@ func imageKind(data []byte) string {
 	return ""
 }
 
-// asPNG is a picture as PNG; what cannot be drawn here is a square in the colour of the name.
+// asPNG is a picture as PNG. Pictures that cannot be converted are replaced by a square in
+// the colour of the name.
 func asPNG(name string, data []byte) []byte {
 	drawn, _, err := image.Decode(bytes.NewReader(data))
 	if err != nil {
@@ -110,7 +112,7 @@ func (c *call) avatarByUserID() (any, error) {
 	return c.serveLetters(u.username), nil
 }
 
-// seesAvatars tells whether the caller may see pictures. Credentials count in the query or in cookies, not in headers.
+// seesAvatars reports whether the caller may see pictures. Credentials count in the query or in cookies, not in headers.
 func (c *call) seesAvatars() bool {
 	if !c.enabled("Accounts_AvatarBlockUnauthenticatedAccess") {
 		return true
@@ -134,7 +136,7 @@ func (c *call) avatarHeader() http.Header {
 	return http.Header{"Cache-Control": {"public, max-age=" + seconds}, "Content-Disposition": {"inline"}}
 }
 
-// unmodified tells whether the client has the version of that date.
+// unmodified reports whether the client has the version of that date.
 func (c *call) unmodified(date string) bool { return c.r.Header.Get("If-Modified-Since") == date }
 
 func (c *call) servePicture(p *picture) raw {
@@ -212,7 +214,8 @@ func colorOf(name string) color.RGBA {
 	return all[len(utf16.Encode([]rune(name)))%len(all)]
 }
 
-// letters is the picture of somebody without one: the first letter on a colour of the name's own.
+// letters is the picture of a user without one: the first letter on a colour that depends
+// on the name.
 func letters(name string, size int) string {
 	initial := ""
 	if i := strings.IndexFunc(name, func(r rune) bool {

@@ -64,7 +64,8 @@ type call struct {
 
 const bodyLimit = 64 << 20
 
-// answer is the server's handler: it finds the route, runs the checks and the action, and writes what comes of it.
+// answer is the server's handler: it finds the route, runs the checks and the action, and
+// writes the result.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	rt, status := s.find(r)
 	op := ""
@@ -218,7 +219,7 @@ func (c *call) checks() []func() error {
 	return []func() error{c.authenticate, c.limited, c.validQuery, c.validBody, c.permitted, c.secondFactor, c.hasLicence}
 }
 
-// typed tells whether the route is one of the new kind.
+// typed reports whether the route is one of the new kind.
 func (c *call) typed() bool {
 	if c.route.typed == (version{}) {
 		return c.does(typedRoutes)

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// defaultPreference comes before a preference in the name of the setting that says what it is for those who have chosen nothing.
+// defaultPreference is the prefix of the settings with the default values of preferences.
 const defaultPreference = "Accounts_Default_User_Preferences_"
 
 // defaultPreferences are a fresh workspace's.

@@ -144,7 +144,7 @@ func (u *account) listed(full bool) profile {
 	return p
 }
 
-// services is what a user may know about the own ways to log in.
+// services returns the ways to log in, as far as the user may see them.
 func (u *account) services() fields {
 	s := fields{}
 	if u.passwordHash != "" {

@@ -73,8 +73,9 @@ func (c *call) pagination() (q listQuery, err error) {
 	return q, nil
 }
 
-// integerParameter reads a number from the query, whether or not a schema has turned it into one already. What is no number, or
-// negative, a real server passes on to its database, whose refusal comes back as a 400.
+// integerParameter reads a number from the query, whether or not a schema has turned it
+// into one already. A real server passes invalid and negative numbers on to its database,
+// whose refusal is returned as a 400.
 func (c *call) integerParameter(name string, otherwise int) (int, error) {
 	n := float64(otherwise)
 	switch v := c.query[name].(type) {

@@ -45,8 +45,9 @@ func (c *call) routeLimit() limit {
 	return l
 }
 
-// latest is by how many milliseconds less one a reset can be off: servers add what is left of the window to the moment at which they
-// write the header, a little later than they have counted the call.
+// latest bounds, exclusively, by how many milliseconds a reset can be late: servers add the
+// rest of the window to the time at which they write the header, slightly after they have
+// counted the call.
 const latest = 7
 
 // limited counts the call and refuses it when there were too many.
@@ -87,7 +88,8 @@ func clientAddress(r *http.Request) string {
 	return r.RemoteAddr
 }
 
-// hiddenLimit is the limiter inside some actions: per target user and minute, for everybody, told nowhere in the headers.
+// hiddenLimit is the limiter inside some actions. It counts per target user and minute, for
+// all callers, and does not appear in headers.
 func (c *call) hiddenLimit(action string, u *account, calls int) error {
 	if !c.hidden || c.testMode() || !c.does(hiddenLimits) {
 		return nil

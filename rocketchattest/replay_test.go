@@ -133,7 +133,8 @@ func readExchanges(t *testing.T, version, name string) []exchange {
 	return steps
 }
 
-// clockFrom is a clock that says now what the recorded server's said then, and goes on with the time of the bubble.
+// clockFrom is a clock that starts at the time of the recording, and advances with the
+// bubble.
 func clockFrom(t *testing.T, date string) func() time.Time {
 	t.Helper()
 	then, err := http.ParseTime(date)
@@ -142,7 +143,8 @@ func clockFrom(t *testing.T, date string) func() time.Time {
 	return func() time.Time { return time.Now().Add(ahead) }
 }
 
-// replayed is a conversation on its way: what it has bound so far, and how the answers compared.
+// replayed is a running conversation, with the values bound so far and the results of the
+// comparisons.
 type replayed struct {
 	server       *rocketchattest.Server
 	now          func() time.Time
@@ -161,12 +163,12 @@ func newReplay(now func() time.Time, options ...rocketchattest.Option) *replayed
 	}
 }
 
-// step asks what was asked then, and compares.
+// step repeats a recorded request and compares the answers.
 func (r *replayed) step(t *testing.T, x exchange) {
 	t.Helper()
 	time.Sleep(time.Duration(x.Wait * float64(time.Second)))
 	if then, err := http.ParseTime(x.AnswerHeaders["date"]); err == nil {
-		time.Sleep(then.Sub(r.now())) // what takes time there takes as long here
+		time.Sleep(then.Sub(r.now())) // take the time that the recording took
 	}
 	res, answer := r.send(t, x)
 	for name, path := range x.Save {
@@ -203,7 +205,7 @@ func (r *replayed) failLogins(t *testing.T, username string) {
 	}
 }
 
-// compare tells how an answer differs from the recorded one; nothing when it does not.
+// compare returns how an answer differs from the recorded one, or nothing.
 func (r *replayed) compare(x exchange, res reply, answer any) (why string, sameShape bool) {
 	if x.Status != res.StatusCode {
 		return fmt.Sprintf("status %d, recorded %d; answer %s, recorded %s", res.StatusCode, x.Status, encoded(answer), encoded(x.Answer)), false
@@ -232,8 +234,8 @@ func (r *replayed) compare(x exchange, res reply, answer any) (why string, sameS
 	return strings.Join(differences("", got, want), "\n\t"), x.Status < http.StatusBadRequest && assert.ObjectsAreEqual(shape(want), shape(got))
 }
 
-// withoutJoin leaves out what the recorded server adds to people from rooms of the caller, which comes from the way it asks its
-// database: a score, and null for what somebody does not have.
+// withoutJoin removes what the recorded server adds to people from rooms of the caller
+// because of its database query: a score, and nulls for missing fields.
 func withoutJoin(answer any) any {
 	keys, _ := answer.(map[string]any)
 	items, _ := keys["items"].([]any)
@@ -245,7 +247,7 @@ func withoutJoin(answer any) any {
 	return answer
 }
 
-// differences are the places where two answers differ, one a line.
+// differences are the places where two answers differ, one per line.
 func differences(path string, got, want any) []string {
 	a, isObject := got.(map[string]any)
 	b, wantsObject := want.(map[string]any)
@@ -360,7 +362,7 @@ func (r *replayed) multipart(t *testing.T, f *form) (io.Reader, string) {
 	return &b, w.FormDataContentType()
 }
 
-// fill replaces what a recorded request has instead of our values.
+// fill replaces the placeholders in a recorded request with our values.
 func (r *replayed) fill(s string) string {
 	return placeholder.ReplaceAllStringFunc(s, func(m string) string { return r.value(m[2:len(m)-1], m) })
 }
@@ -392,7 +394,7 @@ func (r *replayed) value(name, otherwise string) string {
 
 var sixDigits = regexp.MustCompile(`^\d{6}$`)
 
-// roundTrip sends a request and decodes the answer; what is no JSON comes back as the recording has it.
+// roundTrip sends a request and decodes the answer; an answer that is not JSON is returned in the form of the recordings.
 func roundTrip(t *testing.T, server http.RoundTripper, req *http.Request) (reply, any) {
 	t.Helper()
 	res, err := server.RoundTrip(req)

@@ -76,7 +76,7 @@ func (c *call) usersInRole() (any, error) {
 	return fields{"users": items, "total": page.total}, nil
 }
 
-// holdsRole tells whether u has a role: on the server, or in a room, where no room means any.
+// holdsRole reports whether u has a role: on the server, or in a room, where no room means any.
 func (db *database) holdsRole(u *account, r *role, roomID string) bool {
 	if !r.roomScoped() {
 		return slices.Contains(u.roles, r.ID)

@@ -34,7 +34,7 @@ func (c *call) directoryRooms(teams bool, q listQuery) any {
 	return fields{"result": items, "count": len(items), "offset": q.offset, "total": len(found)}
 }
 
-// listed tells whether the directory shows a room to the caller: private ones to members only, rooms of a team to those in it.
+// listed reports whether the directory shows a room to the caller: private ones to members only, rooms of a team to those in it.
 func (c *call) listed(r *room) bool {
 	if r.members[c.me.id] != nil {
 		return true

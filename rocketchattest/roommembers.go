@@ -51,7 +51,7 @@ func (c *call) inviteToRoom(k roomKind, r *room) (any, error) {
 	return fields{k.key: c.roomObject(r)}, nil
 }
 
-// mayInvite tells whether the caller may add people to a room: as a member, or to any room of its kind.
+// mayInvite reports whether the caller may add people to a room: as a member, or to any room of its kind.
 func (c *call) mayInvite(k roomKind, r *room) bool {
 	return r.members[c.me.id] != nil && c.mayIn("add-user-to-joined-room", r) || c.may(k.mayAdd)
 }

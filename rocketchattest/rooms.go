@@ -177,10 +177,10 @@ func (db *database) addRoom(id, name, kind string) *room {
 	return r
 }
 
-// mainRoom tells whether the room is the main room of its team.
+// mainRoom reports whether the room is the main room of its team.
 func (r *room) mainRoom() bool { return r.team != nil && r.team.roomID == r.id }
 
-// inOrder are the memberships in the order people joined.
+// inOrder are the memberships in the order in which people joined.
 func (r *room) inOrder() []*subscription {
 	all := make([]*subscription, 0, len(r.members))
 	for _, m := range r.members {
@@ -271,8 +271,8 @@ func (db *database) lastOwnerRooms(u *account) (removed, inherited []*room) {
 	return removed, inherited
 }
 
-// relinquish removes the rooms of a user who goes or gives them an heir, and returns the ids of the removed ones. Without confirmation
-// it refuses when there are such rooms.
+// relinquish removes the rooms of a leaving user or gives them to an heir, and returns the
+// IDs of the removed ones. Without confirmation it fails if there are such rooms.
 func (db *database) relinquish(u *account, confirmed bool) ([]string, error) {
 	removed, inherited := db.lastOwnerRooms(u)
 	if len(removed)+len(inherited) > 0 && !confirmed {
@@ -330,7 +330,8 @@ func (db *database) roomItems(u *account) []roomItem {
 	return items
 }
 
-// roomName is what a room is called for one of its members: direct messages have the names of the others.
+// roomName is the name of a room for one of its members. Direct messages have the names of
+// the others.
 func (db *database) roomName(r *room, u *account) string {
 	if r.kind != direct {
 		return r.name
@@ -348,12 +349,13 @@ func (db *database) roomName(r *room, u *account) string {
 	return strings.Join(others, ", ")
 }
 
-// shareRoom tells whether two users are in a room together.
+// shareRoom reports whether two users are in a room together.
 func (db *database) shareRoom(a, b *account) bool {
 	return slices.ContainsFunc(a.rooms, func(id string) bool { return db.rooms[id].members[b.id] != nil })
 }
 
-// rolePriorities says how high a user's roles in rooms stand, by room; servers store it with the user.
+// rolePriorities returns the priorities of a user's roles by room, which servers store with
+// the user.
 func (db *database) rolePriorities(u *account) map[string]int {
 	const moderator, others = 500, 10_000
 	if !db.does(rolePriorities) {

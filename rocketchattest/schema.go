@@ -27,7 +27,7 @@ func (o object) str(key string) string {
 	return ""
 }
 
-// maybeText tells whether there is a text under a key, if anything is there.
+// maybeText reports whether there is a text under a key, if anything is there.
 func (o object) maybeText(key string) bool {
 	value, sent := o[key]
 	return !sent || kindOfValue(value) == kindString
@@ -47,7 +47,7 @@ func (o object) object(key string) object {
 	return nil
 }
 
-// strings reads an array of texts; one text counts as an array of it.
+// strings reads an array of strings. A single string counts as an array.
 func (o object) strings(key string) []string {
 	switch v := o[key].(type) {
 	case string:
@@ -78,7 +78,7 @@ func (o object) asText(key string) (text string, sent bool) {
 	return text, sent
 }
 
-// truthy is what JavaScript takes for true.
+// truthy reports whether JavaScript treats a value as true.
 func truthy(value any) bool {
 	switch v := value.(type) {
 	case nil:
@@ -274,7 +274,8 @@ func (f field) checkString(s string) []string {
 	return nil
 }
 
-// coerce makes a value one of the field's kind, as ajv does, and tells whether it is one then.
+// coerce converts a value to the field's kind, as ajv does, and reports whether that
+// worked.
 func (v validator) coerce(f field, value any) (any, bool) {
 	if f.kind.holds(value) || !v.coerces {
 		return value, f.kind.holds(value)
@@ -301,10 +302,10 @@ func (v validator) coerce(f field, value any) (any, bool) {
 	return converted, ok
 }
 
-// holds tells whether a value is of the kind.
+// holds reports whether a value is of the kind.
 func (k kind) holds(value any) bool { return k == kindAny || k == kindOfValue(value) }
 
-// kindOfValue is what kind a decoded value is of.
+// kindOfValue is the kind of a decoded value.
 func kindOfValue(value any) kind {
 	switch value.(type) {
 	case string:

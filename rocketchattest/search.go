@@ -79,7 +79,7 @@ func (c *call) checkUsername() (any, error) {
 	return fields{"result": !c.usernameTaken(username)}, nil
 }
 
-// search finds users by a part of what the setting Accounts_SearchFields names.
+// search finds users by a part of the fields in the setting Accounts_SearchFields.
 func (db *database) search(term string) func(*account) bool {
 	return searchIn(term, db.csv("Accounts_SearchFields")...)
 }
@@ -151,7 +151,8 @@ func (c *call) autocomplete() (any, error) {
 	return fields{"items": items}, nil
 }
 
-// suggest is somebody in the answer of users.autocomplete. Only people found through rooms come with their status text.
+// suggest is a user in the answer of users.autocomplete. Only people found through rooms
+// come with their status text.
 func (c *call) suggest(u *account, throughRooms bool) autocompleteItem {
 	item := autocompleteItem{ID: u.id, Username: u.username, Status: u.status, Name: u.shownName(), Nickname: u.nickname}
 	if u.picture != nil {
@@ -208,7 +209,7 @@ type directoryItem struct {
 	AvatarETag string    `json:"avatarETag,omitempty"`
 }
 
-// directoryLimit is how many a directory shows that is asked for none.
+// directoryLimit is the default number of entries of the directory.
 const directoryLimit = 10
 
 // directory is directory.
@@ -334,8 +335,9 @@ func (c *call) spotlightRooms(text string) []spotlightRoom {
 	return found
 }
 
-// spotlightUsers are people by what is searched: of a room first, if one is named, then everybody whom the caller may see. Whose
-// username it is comes first, deactivated or not. Who is not of the room is outside.
+// spotlightUsers are the users that match: first the members of the room, if one is named,
+// then everybody whom the caller may see. A user with exactly this username comes first,
+// deactivated or not. Users outside the room are marked.
 func (c *call) spotlightUsers(text string) []profile {
 	everybody := c.mayAll("view-outside-room", "view-d-room")
 	inside := c.rooms[c.query.str("rid")]
@@ -375,7 +377,7 @@ func (c *call) spotlightUsers(text string) []profile {
 	return items
 }
 
-// haveDirect tells whether two users write each other directly.
+// haveDirect reports whether two users write each other directly.
 func (db *database) haveDirect(a, b *account) bool {
 	return a != b && slices.ContainsFunc(a.rooms, func(id string) bool { return db.rooms[id].kind == direct && db.rooms[id].members[b.id] != nil })
 }

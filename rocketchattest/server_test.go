@@ -634,7 +634,7 @@ func TestForeignInput(t *testing.T) {
 					req.Header.Set("X-Auth-Token", token)
 					res, err := w.RoundTrip(req)
 					require.NoError(t, err)
-					if status := drain(res); op != "login" { // there what is no form of a log-in is a crash for servers too
+					if status := drain(res); op != "login" { // a body that is not a log-in makes servers crash, too
 						assert.NotEqual(t, http.StatusInternalServerError, status, "%s %s %s", method, op, body)
 					}
 				}

@@ -97,7 +97,8 @@ func (c *call) setStatus() (any, error) {
 	return nil, nil
 }
 
-// chooseStatus makes a status the user's default. Since 8.6 others see it only while there is a connection; before, at once.
+// chooseStatus makes a status the user's default. Since 8.6 others see it only while there
+// is a connection; older servers show it at once.
 func (c *call) chooseStatus(u *account, status string) {
 	u.statusDefault, u.status = status, status
 	if c.does(statusClaims) {
@@ -177,8 +178,8 @@ func (c *call) presenceList() (any, error) {
 	return fields{"users": items, "full": full}, nil
 }
 
-// presentUsers says whom users.presence shows: those asked for, those who changed lately, or else all who are there. Only the last is
-// the full list.
+// presentUsers returns the users of users.presence: the requested ones, those who changed
+// recently, or otherwise everybody who is online. Only the last is the full list.
 func (c *call) presentUsers() (shown func(*account) bool, full bool) {
 	present := func(u *account) bool { return u.status != "offline" && u.status != "" }
 	ids := c.query.strings("ids")

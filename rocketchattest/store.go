@@ -123,7 +123,7 @@ type verification struct{ token, address string }
 
 func (db *database) now() time.Time { return db.clock() }
 
-// alphabet has no look-alikes, as the server's ids.
+// alphabet has no look-alikes, like the alphabet of the server's IDs.
 const (
 	alphabet = "23456789ABCDEFGHJKLMNPQRSTWXYZabcdefghijkmnopqrstuvwxyz"
 	base64s  = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
@@ -236,7 +236,7 @@ func (db *database) inOrder() []*account {
 	return db.sorted
 }
 
-// touch notes a change.
+// touch records a change.
 func (db *database) touch(u *account) { u.updatedAt = db.now() }
 
 func (db *database) userByName(username string) *account {
@@ -262,13 +262,13 @@ func (db *database) lastActiveAdmin(u *account) bool {
 	return slices.Contains(u.roles, "admin") && db.count(func(o *account) bool { return o.active && slices.Contains(o.roles, "admin") }) == 1
 }
 
-// validUsername tells whether a name has only the characters the server allows.
+// validUsername reports whether a name has only the characters the server allows.
 func (db *database) validUsername(username string) bool {
 	return matchesWhole(db.text("UTF8_User_Names_Validation"), username)
 }
 
-// matchesWhole tells whether a pattern of the settings matches a name as servers apply it: between ^ and $, without a
-// group, and with the standard one instead if it is empty or wrong.
+// matchesWhole reports whether a pattern of the settings matches a name. Servers put it between ^ and $ without a group,
+// and use the standard pattern if it is empty or invalid.
 func matchesWhole(pattern, name string) bool {
 	const standard = "[0-9a-zA-Z-_.]+"
 	compiled, err := regexp.Compile("^" + cmp.Or(pattern, standard) + "$")
@@ -278,13 +278,13 @@ func matchesWhole(pattern, name string) bool {
 	return compiled.MatchString(name)
 }
 
-// blockedUsername tells whether a name is reserved.
+// blockedUsername reports whether a name is reserved.
 func (db *database) blockedUsername(username string) bool {
 	return slices.ContainsFunc(append([]string{"all", "here"}, db.csv("Accounts_BlockedUsernameList")...),
 		func(blocked string) bool { return strings.EqualFold(blocked, username) })
 }
 
-// usernameTaken tells whether a user or a team has the name.
+// usernameTaken reports whether a user or a team has the name.
 func (db *database) usernameTaken(username string) bool {
 	return db.userByName(username) != nil ||
 		slices.ContainsFunc(db.teams, func(t *team) bool { return strings.EqualFold(t.name, username) })
@@ -296,7 +296,8 @@ func blockedUsername(username string) error {
 
 func validNameCharacters(name string) bool { return !strings.ContainsAny(name, `<>/\`) }
 
-// checkEmail refuses what has not one @ with something around it, and addresses of domains that are not allowed or blocked.
+// checkEmail refuses addresses without exactly one @ between other characters, and those of
+// domains that are blocked or not allowed.
 func (db *database) checkEmail(email string) error {
 	name, domain, _ := strings.Cut(email, "@")
 	if name == "" || domain == "" || strings.Contains(domain, "@") {

@@ -229,7 +229,8 @@ type memberOfTeam struct {
 	Settings map[string]any `json:"settings,omitzero"`
 }
 
-// teamMembers is teams.members. Those who are not in the team see nobody, unless they may see all teams.
+// teamMembers is teams.members. Users outside the team see nobody, unless they may see all
+// teams.
 func (c *call) teamMembers() (any, error) {
 	t, r, err := c.chosenTeam(c.query)
 	if err != nil {

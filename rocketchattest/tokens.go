@@ -26,13 +26,14 @@ func (db *database) expiry(t *token) time.Time {
 	return t.created.Add(time.Duration(db.number("Accounts_LoginExpiration") * float64(24*time.Hour)))
 }
 
-// expired tells whether a token is past its date, and of no use any more to log in with.
+// expired reports whether a token has expired, so that it can no longer be used to log in.
 func (db *database) expired(t *token) bool { return !t.personal() && db.now().After(db.expiry(t)) }
 
-// sweepEvery is how often servers remove what has expired. Until then it goes on working in the headers.
+// sweepEvery is how often servers remove expired tokens. Until then these still work in
+// headers.
 const sweepEvery = 10 * time.Minute
 
-// swept tells whether a token had expired when the server cleaned up the last time.
+// swept reports whether a token had expired when the server last removed tokens.
 func (db *database) swept(t *token) bool {
 	last := db.started.Add(db.now().Sub(db.started).Truncate(sweepEvery))
 	return !t.personal() && last.After(db.expiry(t))

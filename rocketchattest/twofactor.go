@@ -100,7 +100,7 @@ func (c *call) secondFactor() error {
 	return c.challengeFactor(c.me, c.r.Header.Get("X-2fa-Code"), c.r.Header.Get("X-2fa-Method"), c.route.factor == factor)
 }
 
-// knowsToken tells whether the second factor is looked at with the token in mind.
+// knowsToken reports whether the second factor depends on the token.
 func (c *call) knowsToken() bool { return c.token != nil && !c.does(asksEveryToken) }
 
 // challengeFactor asks for a second factor, or checks the code given. A code is remembered with the token for as long as the
@@ -130,8 +130,8 @@ func (c *call) challengeFactor(u *account, code, wanted string, remember bool) e
 	return coded("totp-invalid", "TOTP Invalid", details)
 }
 
-// chooseFactor is the method that a code is wanted for, and those that are active. One that is named is it, active or not: a code for
-// one that is not is never right.
+// chooseFactor returns the requested method and the active ones. A method in the request is
+// used even if it is not active, in which case no code is right.
 func (db *database) chooseFactor(u *account, wanted string) (method string, active []string) {
 	active = db.factorMethods(u)
 	switch {
@@ -145,7 +145,8 @@ func (db *database) chooseFactor(u *account, wanted string) (method string, acti
 	return "", active
 }
 
-// factorDetails tells which method is wanted. For e-mail it sends a code, unless one is still good.
+// factorDetails returns the requested method. For e-mail it sends a code, unless an earlier
+// one is still valid.
 func (c *call) factorDetails(u *account, method string, methods []string) (d fields, mailed bool) {
 	d = fields{"method": method, "codeGenerated": false, "availableMethods": methods}
 	if method != "email" {
@@ -167,7 +168,7 @@ func (c *call) factorDetails(u *account, method string, methods []string) (d fie
 	return d, true
 }
 
-// usedUp tells whether too many wrong codes were given for the mailed one.
+// usedUp reports whether too many wrong codes were given for the mailed one.
 func (db *database) usedUp(code *emailCode) bool {
 	return code != nil && code.attempts >= db.integer("Accounts_TwoFactorAuthentication_Max_Invalid_Email_Code_Attempts")
 }
@@ -213,7 +214,7 @@ func (db *database) mailCode(u *account) {
 	}
 }
 
-// optIn has a new user asked for codes by e-mail, where the settings say so.
+// optIn turns on mailed codes for a new user if the settings say so.
 func (db *database) optIn(u *account) {
 	const factor = "Accounts_TwoFactorAuthentication_"
 	if db.enabled(factor+"Enabled") && db.enabled(factor+"By_Email_Enabled") && db.enabled(factor+"By_Email_Auto_Opt_In") {
@@ -355,7 +356,8 @@ func (c *call) resetTOTP() (any, error) {
 	return nil, nil
 }
 
-// resetE2EKey is users.resetE2EKey: it ends all sessions of the user. Whoever is named is looked for before the permission.
+// resetE2EKey is users.resetE2EKey: it ends all sessions of the user. The user is looked up
+// before the permission is checked.
 func (c *call) resetE2EKey() (any, error) {
 	u, err := c.me, error(nil)
 	if c.namesUser() {
@@ -371,7 +373,7 @@ func (c *call) resetE2EKey() (any, error) {
 	return nil, nil
 }
 
-// namesUser tells whether the body has a key that names a user, whatever is in it.
+// namesUser reports whether the body has a key that names a user, whatever is in it.
 func (c *call) namesUser() bool {
 	return slices.ContainsFunc([]string{"userId", "username", "user"}, func(key string) bool { _, sent := c.body[key]; return sent })
 }

@@ -78,7 +78,7 @@ func (c *call) mayUpdate(id string, data object) error {
 	return c.mayEdit(u, data)
 }
 
-// extensionsOn tells whether users may have voice extensions.
+// extensionsOn reports whether users may have voice extensions.
 func (db *database) extensionsOn() bool {
 	if db.does(extensionsOverSIP) {
 		return db.enabled("VoIP_TeamCollab_SIP_Integration_Enabled")
@@ -94,7 +94,8 @@ func sameRoles(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
-// mayEdit applies the settings that switch off changes, for everybody's own account and for those without the permission.
+// mayEdit applies the settings that forbid changes to the caller's own account and to
+// callers without the permission.
 func (c *call) mayEdit(u *account, data object) error {
 	refuse := func(what string) error {
 		return insertFailed("error-action-not-allowed", "Edit "+what+" is not allowed", fields{"action": "Update_user"})
@@ -126,7 +127,8 @@ func (c *call) mayEdit(u *account, data object) error {
 	return nil
 }
 
-// saveUser stores the fields of users.update. Bio and nickname are erased when they are missing: the server's trap.
+// saveUser stores the fields of users.update. Like real servers, it clears bio and nickname
+// if they are missing.
 func (c *call) saveUser(u *account, data object) error {
 	if err := c.saveIdentity(u, data, "saveUser"); err != nil {
 		return err
@@ -158,7 +160,8 @@ func (c *call) saveUser(u *account, data object) error {
 	return nil
 }
 
-// savePassword stores a given or a random password, for those who may; who may not is not told.
+// savePassword stores a given or a random password. Without the permission it silently does
+// nothing.
 func (c *call) savePassword(u *account, data object) error {
 	random := data.flag("setRandomPassword")
 	if random {
@@ -197,7 +200,8 @@ func saveFlags(u *account, data object) {
 	}
 }
 
-// saveIdentity stores username and name; one text stands for everything that can be wrong with them. A null becomes the text null.
+// saveIdentity stores username and name. All errors have the same text. A null becomes the
+// string "null".
 func (c *call) saveIdentity(u *account, data object, method string) error {
 	refused := coded("error-could-not-save-identity", "Could not save user identity", fields{"method": method})
 	if username, sent := data.asText("username"); sent && username != u.username {
@@ -379,7 +383,7 @@ func (c *call) saveOwnStatus(data object) error {
 		if status == "offline" && !c.enabled("Accounts_AllowInvisibleStatusOption") {
 			return coded("error-status-not-allowed", "Invisible status is disabled", fields{"method": "setUserStatus"})
 		}
-		c.me.statusDefault = status // whatever the word: nothing checks it here
+		c.me.statusDefault = status // any password is accepted here
 		if c.me.statusConnection == "" {
 			c.me.statusConnection = "offline"
 		}

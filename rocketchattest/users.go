@@ -29,7 +29,7 @@ func (c *call) chosen(o object) (*account, error) {
 	return u, nil
 }
 
-// namesOther tells whether a request names a user besides the caller.
+// namesOther reports whether a request names a user besides the caller.
 func (c *call) namesOther(o object) bool {
 	id, name, user := o.str("userId"), o.str("username"), o.str("user")
 	if id == "" && name == "" && user == "" {
@@ -63,7 +63,7 @@ func (c *call) userInfo() (any, error) {
 	return fields{"user": p}, nil
 }
 
-// wantsRooms tells whether users.info is asked for rooms, which was done with fields before 7.0.
+// wantsRooms reports whether users.info is asked for rooms, which was done with fields before 7.0.
 func (c *call) wantsRooms() bool {
 	if c.does(roomsByFields) {
 		var chosen map[string]any
@@ -72,7 +72,8 @@ func (c *call) wantsRooms() bool {
 	return c.query.str("includeUserRooms") == "true"
 }
 
-// lookUp finds the user of users.info: an id or a name match either, import ids and addresses are for those who may see them.
+// lookUp finds the user of users.info. An ID or a name matches either; import IDs and
+// addresses need the permission to see them.
 func (c *call) lookUp() (*account, error) {
 	i := slices.IndexFunc([]string{"userId", "username", "importId", "email", "freeSwitchExtension"}, func(key string) bool {
 		return c.query.str(key) != ""
@@ -160,7 +161,7 @@ func (c *call) listUsers() (any, error) {
 	return page.answer("users", items), nil
 }
 
-// listedKey tells whether users.list can sort by a field: it sorts what it shows.
+// listedKey reports whether users.list can sort by a field: it sorts what it shows.
 func listedKey(name string, full bool) bool {
 	return slices.Contains([]string{"_id", "username", "name", "nameInsensitive", "status", "active", "type"}, name) ||
 		full && slices.Contains([]string{"emails", "emails.address", "roles", "lastLogin"}, name)
@@ -208,7 +209,8 @@ func (c *call) listByStatus() (any, error) {
 	return page.answer("users", items), nil
 }
 
-// matches tells whether the lower-cased term is part of the name or username, or of an address where those count.
+// matches reports whether the lower-cased term is part of the name, the username or, if
+// requested, an address.
 func (u *account) matches(term string, addresses bool) bool {
 	return strings.Contains(strings.ToLower(u.username), term) || strings.Contains(strings.ToLower(u.name), term) ||
 		addresses && slices.ContainsFunc(u.emails, func(e address) bool { return strings.Contains(strings.ToLower(e.Address), term) })
@@ -262,8 +264,8 @@ func (c *call) setActiveStatus() (any, error) {
 	return fields{"user": fields{"_id": u.id, "active": u.active}}, nil
 }
 
-// activate switches a user on or off. Switching off ends all sessions, and is refused for the last administrator and, unless
-// confirmed, for the last owner of a room.
+// activate activates or deactivates a user. Deactivation ends all sessions, and is refused
+// for the last administrator and, unless confirmed, for the last owner of a room.
 func (c *call) activate(id string, active, confirmed bool) (*account, error) {
 	if !c.may("edit-other-user-active-status") {
 		return nil, coded("error-not-allowed", "Not allowed", fields{"method": "setUserActiveStatus"})
@@ -289,7 +291,7 @@ func (c *call) activate(id string, active, confirmed bool) (*account, error) {
 	return u, nil
 }
 
-// activateFrom does what a request says about active, if anything.
+// activateFrom applies the field active of a request, if set.
 func (c *call) activateFrom(id string, o object, confirmed bool) error {
 	switch active := o["active"].(type) {
 	case bool:

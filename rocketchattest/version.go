@@ -10,7 +10,7 @@ import (
 // version is a server release: major, minor, patch.
 type version [3]int
 
-// oldest and newest are the releases whose behaviour is known.
+// oldest and newest bound the releases with known behaviour.
 func oldest() version { return version{6} }
 
 func newest() version { return version{8, 8} }
@@ -36,19 +36,19 @@ func parseVersion(s string) (version, error) {
 	return v, nil
 }
 
-// atLeast tells whether v is the given release or a later one; parts that are left out count as zero.
+// atLeast reports whether v is the given release or a later one; parts that are left out count as zero.
 func (v version) atLeast(parts ...int) bool { return slices.Compare(v[:len(parts)], parts) >= 0 }
 
 func (v version) String() string {
 	return strconv.Itoa(v[0]) + "." + strconv.Itoa(v[1]) + "." + strconv.Itoa(v[2])
 }
 
-// minor is what the server tells strangers: 8.6 instead of 8.6.1.
+// minor is the version for callers without view-statistics: 8.6 instead of 8.6.1.
 func (v version) minor() string {
 	return strconv.Itoa(v[0]) + "." + strconv.Itoa(v[1])
 }
 
-// span is a range of releases: from the first one until the second, which does not belong to it. No end means up to now.
+// span is a range of releases, without its end. Without an end it is open.
 type span struct{ from, until version }
 
 // v is a release; parts that are left out are zero.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -164,7 +165,8 @@ func (l *ldapSync) readGroups(conn *ldap.Conn, people []entry) error {
 		people[i].roles = []string{"user"}
 		byDN[normal(people[i].dn)], byName[strings.ToLower(people[i].username)] = &people[i], &people[i]
 	}
-	for role, group := range l.Role {
+	for _, role := range slices.Sorted(maps.Keys(l.Role)) {
+		group := l.Role[role]
 		found, err := search(conn, l.GroupBase, "(cn="+ldap.EscapeFilter(group)+")", []string{"member", "uniqueMember", "memberUid"})
 		switch {
 		case err != nil:

@@ -68,7 +68,7 @@ func TestRecurrence(t *testing.T) {
 		day(t, 26, 9, 30):    "",
 		day(t, 27, 9, 30):    "",
 		day(t, 28, 9, 30):    "Daily",
-		day(t, 29, 9, 30):    "Daily", // by the clock on the wall, in summer time
+		day(t, 29, 9, 30):    "Daily", // in summer time
 		day(t, 29, 8, 30):    "",
 		day(t, 10, 8, 15):    "Twice",
 		day(t, 11, 8, 15):    "",
@@ -210,12 +210,12 @@ func TestRestlessEvents(t *testing.T) {
 		assert.Less(t, time.Since(start), patience, rule)
 		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(256<<20), rule)
 	}
-	// What cannot be is searched for in vain, but not for ever.
+	// A search for an impossible date ends.
 	start := time.Now()
 	c := read(t, now, "DTSTART:19700101T000000Z\nSUMMARY:Restless\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30")
 	assert.Empty(t, c.entries)
 	assert.Less(t, time.Since(start), 2*patience)
-	// Every hour is often, but can be meant.
+	// Every hour is often, but valid.
 	c = read(t, now, "DTSTART:19700101T000000Z\nDURATION:PT5M\nSUMMARY:Drink\nRRULE:FREQ=HOURLY;INTERVAL=2")
 	assert.Equal(t, "Drink", message(c.holding(time.Date(2026, time.March, 28, 10, 4, 0, 0, time.UTC))))
 	assert.Nil(t, c.holding(time.Date(2026, time.March, 28, 11, 4, 0, 0, time.UTC)))

@@ -48,6 +48,7 @@ type timekeeper struct {
 	at      time.Time
 	expires bool    // whether the server ends a status by itself
 	last    *entry  // that was set
+	begun   bool    // the status was set once, or did not need to be
 	results []shown // for --json
 }
 
@@ -178,21 +179,13 @@ const (
 
 // keep sets the status whenever it changes, until the context ends.
 func (t *timekeeper) keep(ctx context.Context) error {
-	first := true
 	for {
 		now := time.Now()
 		wait := reread
 		c, err := t.read(ctx, now)
 		if err == nil {
-			if first {
-				t.doubt(c)
-			}
 			wait = min(wait, c.next(now).Sub(now))
-			if holding := c.holding(now); first || !same(holding, t.last) {
-				if err = t.follow(ctx, c, holding); err == nil {
-					first, t.last = false, holding
-				}
-			}
+			err = t.adjust(ctx, c, now)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -211,6 +204,31 @@ func (t *timekeeper) keep(ctx context.Context) error {
 			return t.leave(ctx)
 		}
 	}
+}
+
+// adjust sets the status if it has changed, and the first time.
+func (t *timekeeper) adjust(ctx context.Context, c *calendar, now time.Time) error {
+	if !t.begun {
+		t.doubt(c)
+	}
+	holding := c.holding(now)
+	if t.begun && same(holding, t.last) {
+		return nil
+	}
+	err := t.follow(ctx, c, holding)
+	if err == nil {
+		t.begun = true
+	}
+	if err == nil || ctx.Err() != nil && sent(err) { // what was sent may have been set
+		t.last = holding
+	}
+	return err
+}
+
+// sent reports whether a request was sent before err.
+func sent(err error) bool {
+	e, ok := errors.AsType[*rocketchat.Error](err)
+	return ok && e.Attempts > 0
 }
 
 func same(a, b *entry) bool {

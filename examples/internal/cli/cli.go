@@ -244,11 +244,13 @@ func doubleDashes(app *kong.Application, args []string) []string {
 // help prints the help of kong, and after it the environment, the permissions, the
 // examples and the exit codes.
 func (t Tool) help(options kong.HelpOptions, ctx *kong.Context) error {
-	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
-		return err
-	}
 	limit := cmp.Or(width(ctx.Stdout), helpWidth)
 	var b strings.Builder
+	if limit < twoColumns {
+		t.narrowHelp(&b, ctx, limit)
+	} else if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
+		return err
+	}
 	section := func(title string, lines ...string) {
 		fmt.Fprintf(&b, "\n%s:\n", title)
 		for _, line := range lines {
@@ -272,6 +274,34 @@ func (t Tool) help(options kong.HelpOptions, ctx *kong.Context) error {
 	return err
 }
 
-const helpWidth = 80 // where the width of the terminal is not known
+const (
+	helpWidth  = 80 // where the width of the terminal is not known
+	twoColumns = 60 // the least that kong needs for its flags and their explanations
+)
+
+// narrowHelp is the help of kong with the explanations below the flags.
+func (t Tool) narrowHelp(b *strings.Builder, ctx *kong.Context, limit int) {
+	fmt.Fprintln(b, wrap("Usage: "+t.Name+ctx.Model.Summary(), limit))
+	for paragraph := range strings.SplitSeq(t.Summary, "\n\n") {
+		fmt.Fprintf(b, "\n%s\n", trimLines(text.WrapSoft(paragraph, limit)))
+	}
+	item := func(name, help string) { fmt.Fprintf(b, "  %s\n%s\n", name, wrap("    "+help, limit)) }
+	if len(ctx.Model.Positional) > 0 {
+		fmt.Fprint(b, "\nArguments:\n")
+	}
+	for _, argument := range ctx.Model.Positional {
+		item(argument.Summary(), argument.Help)
+	}
+	fmt.Fprint(b, "\nFlags:\n")
+	for _, group := range ctx.Model.AllFlags(true) {
+		for _, flag := range group {
+			name := "--" + flag.Name
+			if !flag.IsBool() {
+				name += "=" + flag.FormatPlaceHolder()
+			}
+			item(name, flag.Help)
+		}
+	}
+}
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
