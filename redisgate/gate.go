@@ -74,7 +74,7 @@ func (g *Gate) Warm(ctx context.Context) error {
 	if err := script.Load(ctx, g.rdb).Err(); err != nil {
 		return fmt.Errorf("redisgate: loading the script: %w", err)
 	}
-	if _, err := g.peek(ctx, gate.Route{}); err != nil {
+	if err := g.try(ctx); err != nil {
 		return err
 	}
 	return g.turns.subscribe(ctx)

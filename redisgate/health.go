@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-
-	"github.com/rocketchat-go/rocketchat/gate"
 )
 
 const (
@@ -14,7 +12,7 @@ const (
 	retryEvery = 200 * time.Millisecond
 	// retryRefused is how often one is tried that answers with an error, such as
 	// missing rights.
-	retryRefused = 5 * time.Second
+	retryRefused = time.Second
 )
 
 // health is whether Redis can be used.
@@ -96,7 +94,7 @@ func (h *health) revive(refused bool) {
 		if h.broken() != nil {
 			return
 		}
-		_, err := h.gate.peek(context.Background(), gate.Route{})
+		err := h.gate.try(context.Background())
 		if err == nil {
 			break
 		}

@@ -1,6 +1,7 @@
 package redisgate_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strings"
@@ -153,4 +154,29 @@ func TestRights(t *testing.T) { //nolint:paralleltest // see above
 		assert.NoError(t, own.Close())
 		assert.Equal(t, !usable, strings.Contains(logged.String(), "away"), logged.String())
 	}
+}
+
+// TestFullRedis: a Redis that can be read but not written to is away for as long as that
+// lasts, and not away and back again every moment.
+func TestFullRedis(t *testing.T) { //nolint:paralleltest // see above
+	r := realRedis(t)
+	rdb := redis.NewClient(&redis.Options{Addr: r.Addr})
+	t.Cleanup(func() { assert.NoError(t, rdb.Close()) })
+	logged := &log{}
+	g := redisgate.New(rdb, "full", logged.option())
+	t.Cleanup(func() { assert.NoError(t, g.Close(context.WithoutCancel(t.Context()))) })
+	require.NoError(t, rdb.ConfigSet(t.Context(), "maxmemory", "1").Err())
+	assert.ErrorContains(t, g.Warm(t.Context()), "OOM")
+	where := gate.Route{Op: "users.info"}
+	for range 10 {
+		pass, err := g.Enter(t.Context(), gate.Entry{Route: where})
+		require.NoError(t, err)
+		g.Leave(t.Context(), where, pass, gate.Sighting{Kind: gate.Nothing})
+		time.Sleep(100 * time.Millisecond)
+	}
+	assert.Equal(t, 1, strings.Count(logged.String(), "Redis is away"))
+	assert.NotContains(t, logged.String(), "Redis is back")
+	require.NoError(t, rdb.ConfigSet(t.Context(), "maxmemory", "0").Err())
+	assert.Eventually(t, func() bool { return strings.Contains(logged.String(), "Redis is back") }, 5*time.Second, 10*time.Millisecond)
+	require.NoError(t, g.Warm(t.Context()))
 }

@@ -329,7 +329,7 @@ func (r *route) disperse() {
 func (r *route) apply(now time.Time, trip time.Duration, res *reply) {
 	r.due = now.Add(ms(res.Next) + grace)
 	probe := res.Probing
-	if heard := r.info; heard.Version > res.Version { // a message has overtaken the reply
+	if heard := r.info; heard.Version > res.Version && heard.at.After(now.Add(-trip)) { // a message has overtaken the reply
 		heard.Others, heard.Wanted = res.Others, res.Wanted
 		res.info = heard
 	}

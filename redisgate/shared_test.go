@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -138,6 +139,103 @@ func TestLostState(t *testing.T) {
 	}
 }
 
+// evict deletes the key of a scope whose name ends so, as a Redis does that is full.
+func evict(t *testing.T, m *miniredis.Miniredis, ending string) {
+	t.Helper()
+	for _, key := range m.Keys() {
+		_, name, _ := strings.Cut(key, "}:")
+		if _, kind, _ := strings.Cut(name, ":"); kind == ending {
+			require.True(t, m.Del(key))
+			return
+		}
+	}
+	t.Fatal("there is no such key")
+}
+
+// TestClockOfRedisIsSet: nobody waits for as long as the clock was set back.
+func TestClockOfRedisIsSet(t *testing.T) {
+	t.Parallel()
+	for _, by := range []time.Duration{-time.Hour, -30 * time.Second, 30 * time.Second, time.Hour} {
+		t.Run(by.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := newRedis()
+				gates, _ := gatesOn(t, m, 3)
+				ctx, cancel := context.WithCancel(t.Context())
+				var clock sync.WaitGroup
+				clock.Go(func() {
+					for start := time.Now(); ctx.Err() == nil; time.Sleep(time.Millisecond) {
+						now := time.Now()
+						ahead := time.Duration(0)
+						switch took := now.Sub(start); {
+						case took > 90*time.Second:
+							ahead = 2 * by
+						case took > 30*time.Second:
+							ahead = by
+						}
+						m.SetTime(now.Add(ahead))
+					}
+				})
+				result := gatetest.Simulation{Calls: 50}.Run(t.Context(), gates...)
+				cancel()
+				clock.Wait()
+				t.Log(result)
+				assert.Zero(t, result.Failed)
+				assert.LessOrEqual(t, result.Refused, 2, "a probe for each time that it is set")
+				assert.Less(t, result.Over(), .3, "a step back that nobody saw costs as much, a longer one nothing")
+			})
+		})
+	}
+}
+
+// TestEvictedPasses: passes that Redis lost are not waited for.
+func TestEvictedPasses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newRedis()
+		gates, _ := gatesOn(t, m, 1)
+		where := gate.Route{Op: "users.info"}
+		enter := func() gate.Pass {
+			pass, err := gates[0].Enter(t.Context(), gate.Entry{Route: where, MaxWait: 2 * time.Minute})
+			require.NoError(t, err)
+			return pass
+		}
+		gates[0].Leave(t.Context(), where, enter(), gate.Sighting{Kind: gate.Counted, Limit: 10, Window: 1, Reset: time.Minute})
+		var all []gate.Pass
+		for range 5 { // as many as go in a new window before one was answered
+			all = append(all, enter())
+		}
+		evict(t, m, "passes")
+		for _, pass := range all {
+			gates[0].Leave(t.Context(), where, pass, gate.Sighting{Kind: gate.Lost})
+		}
+		gates[0].Leave(t.Context(), where, enter(), gate.Sighting{Kind: gate.Unsent})
+	})
+}
+
+// TestEvictedBudget: a pass of a budget that Redis lost does not pass for one of the next.
+func TestEvictedBudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newRedis()
+		gates, _ := gatesOn(t, m, 1)
+		where := gate.Route{Op: "users.info"}
+		enter := func() (gate.Pass, error) {
+			return gates[0].Enter(t.Context(), gate.Entry{Route: where, MaxWait: time.Second / 2})
+		}
+		first, err := enter()
+		require.NoError(t, err)
+		time.Sleep(time.Second)
+		evict(t, m, "")
+		second, err := enter()
+		require.NoError(t, err)
+		gates[0].Leave(t.Context(), where, first, gate.Sighting{Kind: gate.Counted, Limit: 2, Remaining: 1, Window: 1, Reset: time.Minute})
+		_, err = enter()
+		assert.Error(t, err, "the second is still under way")
+		gates[0].Leave(t.Context(), where, second, gate.Sighting{Kind: gate.Unsent})
+	})
+}
+
 // TestRepeatedStep: a script that the client repeats, because its answer was late, does
 // not give out passes twice.
 func TestRepeatedStep(t *testing.T) {
@@ -214,6 +312,24 @@ func TestHashedCallers(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 9, known.Remaining)
 		assert.Equal(t, 10, known.Limit)
+	})
+}
+
+// TestManyCallers: a budget that hundreds use does not grow with their number.
+func TestManyCallers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newRedis()
+		gates, _ := gatesOn(t, m, 1)
+		for i := range 600 {
+			where := gate.Route{Op: "users.info", Caller: fmt.Sprint("caller ", i)}
+			gates[0].Leave(t.Context(), where, gate.Pass{}, gate.Sighting{Kind: gate.Counted, Limit: 9999, Remaining: 9, Window: 1, Reset: time.Minute})
+			time.Sleep(20 * time.Millisecond)
+		}
+		for _, key := range m.Keys() {
+			text, _ := m.Get(key)
+			assert.Less(t, len(text), 40<<10, key)
+		}
 	})
 }
 

@@ -29,7 +29,8 @@ type request struct {
 	Hold    int64   `json:"hold"`
 	Leaves  []leave `json:"leaves,omitempty"`
 	Callers []group `json:"callers,omitempty"`
-	Peek    string  `json:"peek,omitempty"` // a caller; then nothing is changed
+	Peek    string  `json:"peek,omitempty"` // a caller; then the budget is not changed
+	Try     bool    `json:"try,omitempty"`  // whether Redis can be written to
 }
 
 // leave is a call that has ended.
@@ -172,6 +173,13 @@ func (g *Gate) send(ctx context.Context, keys []string, req *request, late func(
 func (g *Gate) peek(ctx context.Context, where gate.Route) (*reply, error) {
 	key := g.routeKey(where)
 	return g.send(ctx, g.keys(key), &request{Process: g.id, Peek: g.hash(where.Caller)}, nil)
+}
+
+// try fails unless steps can be taken. A Redis that is full, or a replica, only answers
+// questions.
+func (g *Gate) try(ctx context.Context) error {
+	_, err := g.send(ctx, g.keys(g.routeKey(gate.Route{})), &request{Process: g.id, Peek: g.hash(""), Try: true}, nil)
+	return err
 }
 
 // routeKey names a route in Redis.

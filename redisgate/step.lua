@@ -18,16 +18,24 @@ end
 
 local default_limit, default_window = 10, 60000
 local patience, after_reset, jitter, rounded_up = 1000, 2, 20, 1500
-local longest_guess, memory, keep, proven = 120000, 10, 3600000, 64
+local longest_guess, memory, keep, proven, most_callers = 120000, 10, 3600000, 64, 256
 
 local raw = redis.call('GET', KEYS[1])
-local b = raw and cjson.decode(raw) or {
-	limit = 0, guessed = 0, guessed_in = 0, generation = 0, probing = false, started = 0, id = 0, told = 0,
-	reset = 0, closed = 0, length = 0, previous = 0, sent = 0, under_way = 0, silent = 0, silent_at = 0,
-	blind = 0, heard = 0, refusals = 0, latency = 0, number = 0, stamp = 0, low = 0, high = -1,
-	own = 0, counted = 0, crowded = false, crowded_before = false, version = 0, first = '',
-	others = {}, callers = {},
-}
+local b = raw and cjson.decode(raw)
+-- This server's clock may be set back, or another one take over whose clock is behind.
+local set_back = b and b.clock > now + patience
+if not b or set_back then
+	-- A new budget counts its generations from now on: passes of one that was lost may
+	-- still be under way.
+	b = {
+		limit = 0, guessed = 0, guessed_in = 0, generation = math.max(now, b and b.generation or 0), probing = false,
+		started = 0, id = 0, told = 0, reset = 0, closed = 0, length = 0, previous = 0, sent = 0, under_way = 0,
+		silent = 0, silent_at = 0, blind = 0, heard = 0, refusals = 0, latency = 0, number = 0, stamp = 0, low = 0,
+		high = -1, own = 0, counted = 0, crowded = false, crowded_before = false, version = b and b.version or 0, first = '', others = {},
+		callers = {},
+	}
+end
+b.clock = now
 
 -- The budget.
 
@@ -78,11 +86,6 @@ local function turn()
 	b.probing, b.started = true, now
 	b.sent, b.own, b.counted, b.under_way, b.silent, b.blind = 0, 0, 0, 0, 0, 0
 	b.crowded_before, b.crowded = b.crowded, false
-	for name, c in pairs(b.callers) do
-		if now - c.used >= keep then
-			b.callers[name] = nil
-		end
-	end
 end
 
 local function news() return math.max(b.heard, b.started) end
@@ -327,6 +330,23 @@ local function may_try(c)
 	return c.trials == 0 and b.limit > 0 and used_up()
 end
 
+-- forget forgets callers that are no longer used. The more there are, the sooner, since
+-- each step reads and writes all of them.
+local function forget()
+	local age, left = keep, 0
+	repeat
+		left = 0
+		for name, c in pairs(b.callers) do
+			if now - c.used < age then
+				left = left + 1
+			else
+				b.callers[name] = nil
+			end
+		end
+		age = age / 2
+	until left <= most_callers or age < 1
+end
+
 -- The passes. The name of one says everything about it; who takes it out of the set of
 -- those under way has held it.
 
@@ -386,6 +406,11 @@ for i = 1, #fields, 2 do
 	end
 	processes[fields[i]] = p
 end
+if set_back then
+	for _, p in pairs(processes) do
+		p.till = 0
+	end
+end
 
 local function give_back(p)
 	for _, name in ipairs(p.names) do
@@ -421,6 +446,9 @@ local function info()
 end
 
 if request.peek then
+	if request.try then
+		redis.call('SET', KEYS[4], '', 'PX', patience)
+	end
 	local i = info()
 	local c = b.callers[request.peek]
 	i.exempt = c and c.exempt and { request.peek } or nil
@@ -435,6 +463,15 @@ for _, l in ipairs(request.leaves or {}) do
 end
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 100)) do
 	settle(name, { kind = 'nothing' }, true)
+end
+
+-- Passes that this server lost do not come back.
+if #redis.call('ZRANGE', KEYS[2], 0, 0) == 0 then
+	local held = 0
+	for _, p in pairs(processes) do
+		held = held + #p.names
+	end
+	b.under_way = math.min(b.under_way, held)
 end
 
 local me = processes[request.process] or { stamp = b.stamp, claim = 0, names = {} }
@@ -553,6 +590,7 @@ end
 if #gone > 0 then
 	redis.call('HDEL', KEYS[3], unpack(gone))
 end
+forget()
 redis.call('SET', KEYS[1], cjson.encode(b), 'PX', ttl)
 redis.call('PEXPIRE', KEYS[2], ttl)
 redis.call('PEXPIRE', KEYS[3], ttl)

@@ -35,16 +35,26 @@ type twins struct {
 type twinCall struct {
 	route gate.Route
 	stop  context.CancelFunc
-	sent  time.Time
 
 	// By gate.
-	done [2]bool
+	over [2]chan struct{} // closed when it has entered
+	sent [2]time.Time
 	pass [2]gate.Pass
 	err  [2]error
 }
 
+// done reports whether a gate has let the call through, or sent it away.
+func (c *twinCall) done(by int) bool {
+	select {
+	case <-c.over[by]:
+		return true
+	default:
+		return false
+	}
+}
+
 func (c *twinCall) String() string {
-	return fmt.Sprintf("%s %v %+v %+v %v", c.route.Caller, c.done, c.pass[0], c.pass[1], c.err)
+	return fmt.Sprintf("%s: in memory %v, on Redis %v", c.route.Caller, c.done(0), c.done(1))
 }
 
 // TestTwins: step.lua repeats the rules of gate.Memory in another language. Whatever the
@@ -104,9 +114,11 @@ func (tw *twins) enter(t *testing.T) {
 		c := &twinCall{stop: cancel, route: gate.Route{Op: "users.info", Caller: pick(tw.Rand, "ann", "ann", "bob")}}
 		tw.waiting = append(tw.waiting, c)
 		for i, g := range tw.gates {
+			c.over[i] = make(chan struct{})
 			go func() {
+				defer close(c.over[i])
 				c.pass[i], c.err[i] = g.Enter(ctx, gate.Entry{Route: c.route, Hold: tw.hold})
-				c.done[i], c.sent = true, time.Now()
+				c.sent[i] = time.Now()
 			}()
 			synctest.Wait()
 		}
@@ -120,9 +132,9 @@ func (tw *twins) compare(t *testing.T) {
 	all := tw.waiting
 	tw.waiting = nil
 	for i, c := range all {
-		require.Equal(t, c.done[0], c.done[1], "call %d: %v", i, c)
+		require.Equal(t, c.done(0), c.done(1), "call %d: %v", i, c)
 		switch {
-		case c.done[0]:
+		case c.done(0):
 			require.NoError(t, c.err[0])
 			require.NoError(t, c.err[1])
 			require.Equal(t, c.pass[0].Number == 0, c.pass[1].Number == 0, "call %d is counted: %v", i, c)
@@ -141,7 +153,7 @@ func (tw *twins) compare(t *testing.T) {
 // void never end.
 func (tw *twins) leave(t *testing.T) (said []gate.Sighting) {
 	t.Helper()
-	void := func(c *twinCall) bool { return time.Since(c.sent) >= tw.hold }
+	void := func(c *twinCall) bool { return time.Since(c.sent[0]) >= tw.hold }
 	if slices.ContainsFunc(tw.underWay, void) {
 		tw.underWay = slices.DeleteFunc(tw.underWay, void)
 		return nil
