@@ -317,7 +317,7 @@ const mayBeDense = 64 << 10
 // every value, and servers send one in about 20 bytes and an object in about 50. A value
 // of any type takes up to 100 bytes of memory, an object of any members 330.
 func weight(text []byte) int {
-	return 5*(bytes.Count(text, []byte(","))+bytes.Count(text, []byte("["))) + 14*bytes.Count(text, []byte("{"))
+	return 5*(bytes.Count(text, []byte(","))+bytes.Count(text, []byte("["))) + 11*bytes.Count(text, []byte("{"))
 }
 
 // withoutValues removes the quoted piece of the answer from a decoding error.

@@ -183,7 +183,7 @@ type loggingIn struct {
 }
 
 func newLogin() *loggingIn {
-	return &loggingIn{done: make(chan struct{}), err: errLoginBroken, own: true, paused: make(chan struct{})}
+	return &loggingIn{done: make(chan struct{}), err: errLoginBroken, paused: make(chan struct{})}
 }
 
 // pause notes a pause of the log-in.

@@ -501,3 +501,35 @@ func TestLoginAnswers(t *testing.T) {
 		assert.Zero(t, others.Load(), tc.body)
 	}
 }
+
+// TestPanicDuringLogin: the panic of a caller's function goes to the call that logged in.
+// Those who wait fail with it, rather than to log in one after the other.
+func TestPanicDuringLogin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var logins, panics atomic.Int32
+		c, err := New("https://chat.example.org", WithLogin("u", "p"),
+			WithTwoFactor(func(context.Context, TwoFactorChallenge) (Secret, error) { panic("no code") }),
+			WithTransport(roundTripper(func(*http.Request) (*http.Response, error) {
+				time.Sleep(latency)
+				logins.Add(1)
+				return replyJSON(401, `{"success":false,"error":"totp-required","errorType":"totp-required","details":{"method":"totp"}}`), nil
+			})))
+		require.NoError(t, err)
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				defer func() {
+					if recover() != nil {
+						panics.Add(1)
+					}
+				}()
+				_, err := c.Me.Get(t.Context())
+				assert.ErrorIs(t, err, errLoginBroken)
+			})
+		}
+		all.Wait()
+		assert.EqualValues(t, 1, panics.Load())
+		assert.EqualValues(t, 1, logins.Load())
+	})
+}

@@ -38,7 +38,7 @@ type Error struct {
 	Attempts       int             // how often the call was sent
 	RetryAfter     time.Duration   // for [ErrRateLimited]: when it can be tried again
 	OutcomeUnknown bool            // set for a write that may or may not have taken effect
-	Err            error           // the cause, if any
+	Err            error           // the cause, if any, for [errors.Is] and [errors.As]
 
 	foreign bool // the answer did not come from a Rocket.Chat server
 	clean   bool // the texts have been sanitized

@@ -97,8 +97,7 @@ func (c *call) typedDetails(e *Error) error {
 	case ErrSecondFactorRequired:
 		ch := TwoFactorChallenge{Op: c.op, client: c.client}
 		if json.Unmarshal(details, &ch, decodeOptions()) == nil && ch.Method != "" {
-			ch.sanitize(secrets)
-			return &TwoFactorError{Challenge: ch}
+			return &TwoFactorError{Challenge: ch.sanitized(secrets)}
 		}
 	case ErrLastOwner:
 		rooms := new(LastOwnerError)
@@ -124,10 +123,11 @@ func (c *call) typedDetails(e *Error) error {
 	return nil
 }
 
-func (ch *TwoFactorChallenge) sanitize(secrets []string) {
+func (ch TwoFactorChallenge) sanitized(secrets []string) TwoFactorChallenge {
 	ch.Method = TwoFactorMethod(sanitized(string(ch.Method), maxCode, secrets))
 	ch.EmailOrUsername = sanitized(ch.EmailOrUsername, maxText, secrets)
 	sanitizeEach(ch.AvailableMethods, secrets)
+	return ch
 }
 
 func sanitizeEach[T ~string](texts []T, secrets []string) {

@@ -161,7 +161,8 @@ func WithTwoFactor(f TwoFactorFunc) Option {
 }
 
 // WithTransport sends the requests through rt: a proxy, a recorder, a test server. The
-// client does not change it.
+// client does not change it. Retries are the client's: if rt is an [http.Transport], or
+// uses one, a write that is about to be sent to the same host again is stopped.
 func WithTransport(rt http.RoundTripper) Option {
 	return clientOption(func(c *config) error {
 		if rt == nil {

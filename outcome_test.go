@@ -3,6 +3,7 @@ package rocketchat
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -292,4 +293,65 @@ func TestMaxWaitOfALookUp(t *testing.T) {
 			assert.NoError(t, call(t.Context(), c, WithMaxWait(time.Minute)), name)
 		})
 	}
+}
+
+// TestFactorOfALookUp: a second factor that was given for a call is not sent with the
+// look-up that the call needs.
+func TestFactorOfALookUp(t *testing.T) {
+	t.Parallel()
+	sent := make(map[string]string)
+	c := newTestClient(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+		sent[r.URL.Path] = r.Header.Get("X-2fa-Method")
+		return replyJSON(200, `{"success":true,"user":{"_id":"a","username":"ann"}}`), nil
+	}))
+	code := WithTwoFactorCode(TwoFactorTOTP, "123456")
+	_, err := c.Users.Update(t.Context(), ByUsername("ann"), UserUpdateOptions{Name: new("Ann")}, code)
+	require.NoError(t, err)
+	require.NoError(t, c.Users.Activate(t.Context(), ByUsername("ann"), code))
+	assert.Equal(t, map[string]string{"/api/v1/users.info": "", "/api/v1/users.update": "totp", "/api/v1/users.setActiveStatus": "totp"}, sent)
+}
+
+// TestLoopEndsWithItsContext: no item is yielded after the context ended, though some have
+// arrived.
+func TestLoopEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	body := func() string {
+		var items []string
+		for i := range 5000 {
+			items = append(items, fmt.Sprintf(`{"_id":"%06d","username":"user%06d","bio":"somebody"}`, i, i))
+		}
+		return `{"success":true,"users":[` + strings.Join(items, ",") + `],"total":5000}`
+	}()
+	for name, opts := range map[string]UserListOptions{"stream": {}, "pages": {Count: 100}} {
+		c := newTestClient(t, roundTripper(func(*http.Request) (*http.Response, error) { return replyJSON(200, body), nil }))
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		n := 0
+		var last error
+		for _, err := range c.Users.All(ctx, opts) {
+			if last = err; err == nil {
+				n++
+			}
+			cancel(errors.New("enough,\nthank you"))
+		}
+		assert.Equal(t, 1, n, name)
+		require.ErrorIs(t, last, context.Canceled, name)
+		isClean(t, last.Error())
+	}
+}
+
+// TestNilFromTheCaller: a trace that returns no context changes none, and a challenge that
+// no server sent has nobody to mail a code.
+func TestNilFromTheCaller(t *testing.T) {
+	t.Parallel()
+	c := newTestClient(t, serve(func(int, *http.Request) (*http.Response, error) {
+		return replyJSON(200, `{"success":true,"_id":"a"}`), nil
+	}),
+		WithTrace(Trace{
+			CallStart:    func(context.Context, CallInfo) context.Context { return nil },
+			AttemptStart: func(context.Context, AttemptInfo) context.Context { return nil },
+		}))
+	_, err := c.Me.Get(t.Context())
+	require.NoError(t, err)
+	require.ErrorIs(t, TwoFactorChallenge{}.SendEmailCode(t.Context()), ErrInvalid)
 }

@@ -108,12 +108,20 @@ func (l listing[T]) all(ctx context.Context, opts pageOptions) iter.Seq2[*T, err
 				next = w.streamItems
 			}
 			for item, err := range next(ctx) {
+				if err == nil && ctx.Err() != nil { // ended by the body of the loop, say
+					item, err = nil, l.cancelled(ctx)
+				}
 				if !yield(item, err) || err != nil {
 					return
 				}
 			}
 		}
 	}
+}
+
+func (l listing[T]) cancelled(ctx context.Context) error {
+	c := &call{endpoint: endpoint{op: l.op}}
+	return c.sanitize(noAnswer(c, ended(ctx)))
 }
 
 // walker is a position in a list.
@@ -240,12 +248,16 @@ func (w *walker[T]) gap(head string) bool {
 // advance moves the position after an answer with n items and the given number of new ones.
 func (w *walker[T]) advance(head string, n, fresh, total int) error {
 	end := w.next.offset + n
-	if end >= total {
+	switch again := n > 0 && fresh == 0 && w.next.offset > w.first && head == w.head; {
+	case again && w.first+w.seen.count < total: // the server may ignore the offset
+		if w.barren > 2 {
+			return w.ends(total)
+		}
+	case again, end == total, end > total && n <= 1: // the total may be too small, so longer answers are followed by another
 		w.done = true
 		return nil
-	}
-	if n == 0 || fresh == 0 && w.next.offset > w.first && head == w.head && w.barren > 2 {
-		return w.ends(total) // the server ignores the offset
+	case n == 0:
+		return w.ends(total)
 	}
 	w.goOn(n)
 	if w.next.everything {

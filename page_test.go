@@ -139,7 +139,12 @@ func TestWalkEnds(t *testing.T) {
 		"empty":                    {page(0), 0, nil, pageOptions{}},
 		"count ignored":            {page(3, "a", "b", "c"), 3, nil, pageOptions{}},
 		"total too small":          {page(1, "a", "b", "c"), 3, nil, pageOptions{}},
-		"another order, at first":  {page(3, "c", "a", "b"), 3, nil, pageOptions{sort: []string{SortByID}}},
+		"total too small, in pages": {func(_ context.Context, o pageOptions) (*Page[string], error) {
+			all := []string{"a", "b", "c", "d", "e", "f", "g"}
+			return &Page[string]{Items: all[o.offset:min(o.offset+3, len(all))], Offset: o.offset, Total: 2}, nil
+		}, 7, nil, pageOptions{}},
+		"offset ignored at the end": {page(5, "a", "b", "c"), 3, ErrBadAnswer, pageOptions{}},
+		"another order, at first":   {page(3, "c", "a", "b"), 3, nil, pageOptions{sort: []string{SortByID}}},
 		"another order, later on": {func(_ context.Context, o pageOptions) (*Page[string], error) {
 			if o.everything {
 				return &Page[string]{Items: []string{"a", "b"}, Total: 9}, nil

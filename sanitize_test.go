@@ -257,7 +257,7 @@ func TestEchoesInAnySpelling(t *testing.T) {
 // shows no more than the error itself.
 func TestUnwrappedErrors(t *testing.T) {
 	t.Parallel()
-	raw := &net.OpError{Op: "read", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3)}, Err: errors.New("bad header X-Auth-Token the-token\n")}
+	raw := &net.OpError{Op: "read", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3)}, Err: errors.New("bad header\nX-Auth-Token the-token")}
 	c := newTestClient(t, serve(func(int, *http.Request) (*http.Response, error) { return nil, raw }), WithRetry(RetryPolicy{MaxAttempts: 1}))
 	_, err := c.Me.Get(t.Context())
 	for _, text := range everyText(err) {

@@ -550,3 +550,41 @@ func (b *endlessBody) Close() error {
 	b.closed.Store(true)
 	return nil
 }
+
+// TestStreamGoesBack: when the items before the place where a stream broke have gone, the
+// next one begins earlier, also after one that is empty or that breaks at once.
+func TestStreamGoesBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var list []string
+		for i := range 12 {
+			list = append(list, fmt.Sprintf(`{"_id":"%03d","pad":%q}`, i, strings.Repeat("x", segmentSize)))
+		}
+		c := newTestClient(t, serve(func(n int, r *http.Request) (*http.Response, error) {
+			offset, _ := strconv.Atoi(r.URL.Query().Get("offset"))
+			body := fmt.Sprintf(`{"success":true,"users":[%s],"total":%d}`, strings.Join(list[min(offset, len(list)):], ","), len(list))
+			switch n {
+			case 1: // breaks in the tenth item, and all before the ninth go
+				body = body[:strings.Index(body, "009")]
+				list = list[8:]
+			case 3: // breaks at once
+				body = body[:10]
+			}
+			return &http.Response{
+				StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, ContentLength: -1,
+				Body: io.NopCloser(io.MultiReader(strings.NewReader(body), errReader{})),
+			}, nil
+		}))
+		var ids []string
+		for user, err := range c.Users.All(t.Context(), UserListOptions{}) {
+			require.NoError(t, err)
+			ids = append(ids, user.ID)
+		}
+		assert.Equal(t, []string{"000", "001", "002", "003", "004", "005", "006", "007", "008", "009", "010", "011"}, ids)
+	})
+}
+
+// errReader fails after a body that was cut.
+type errReader struct{}
+
+func (errReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

@@ -1,6 +1,7 @@
 package rocketchat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -16,7 +17,7 @@ import (
 // Their arguments never hold credentials, addresses or bodies.
 type Trace struct {
 	// CallStart is called when a call begins. The call goes on with the context that it
-	// returns, and the other functions get that context or one derived from it.
+	// returns, unless that is nil, and the other functions get it or one derived from it.
 	CallStart func(ctx context.Context, info CallInfo) context.Context
 	// AttemptStart is called before an attempt is sent, after all pauses. It may add
 	// headers, such as traceparent. The attempt is made with the context it returns.
@@ -91,7 +92,7 @@ type CallResult struct {
 func (c *call) traceStart(ctx context.Context) context.Context {
 	for _, t := range c.client.config.traces {
 		if t.CallStart != nil {
-			ctx = t.CallStart(ctx, CallInfo{Op: c.op, Method: c.method, Path: c.template(), Server: c.client.server}) //nolint:fatcontext // one for each trace
+			ctx = cmp.Or(t.CallStart(ctx, CallInfo{Op: c.op, Method: c.method, Path: c.template(), Server: c.client.server}), ctx) //nolint:fatcontext // one for each trace
 		}
 	}
 	return ctx
@@ -193,7 +194,7 @@ func (c *call) traceAttempt(ctx context.Context) (context.Context, http.Header, 
 	added := make(http.Header)
 	for _, t := range c.client.config.traces {
 		if t.AttemptStart != nil {
-			ctx = t.AttemptStart(ctx, AttemptInfo{Op: c.op, Number: c.tally.attempts + 1, Header: added}) //nolint:fatcontext // one for each trace
+			ctx = cmp.Or(t.AttemptStart(ctx, AttemptInfo{Op: c.op, Number: c.tally.attempts + 1, Header: added}), ctx) //nolint:fatcontext // one for each trace
 		}
 	}
 	for key, values := range added {

@@ -78,11 +78,13 @@ type sending struct {
 	mu      sync.Mutex
 	to      string   // the address of the connection asked for last
 	written []string // the addresses to which headers were written
+	one     [1]string
 }
 
 // watch calls stop if the transport is about to send the request again. A request to another
 // address does not count, because transports can fetch tokens of their own.
 func (s *sending) watch(ctx context.Context, stop context.CancelFunc) context.Context {
+	s.written = s.one[:0] // most requests go to one
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(address string) {
 			s.begun.Store(true)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -43,6 +44,9 @@ type TwoFactorChallenge struct {
 // SendEmailCode has the server mail the code for a challenge of method [TwoFactorEmail].
 // While an earlier code is valid, servers do not mail another.
 func (ch TwoFactorChallenge) SendEmailCode(ctx context.Context) error {
+	if ch.client == nil {
+		return invalid("users.2fa.sendEmailCode", "TwoFactorChallenge", "must be one that a server sent")
+	}
 	return ch.client.TwoFactor.sendEmailCode(ctx, ch.EmailOrUsername, nil)
 }
 
@@ -156,6 +160,15 @@ func (p *proof) give(method TwoFactorMethod, code Secret) error {
 	}
 	p.method, p.code = method, code
 	return nil
+}
+
+// lookingUp are the options for a call that another one needs first. A second factor given
+// for that one stays with it.
+func lookingUp(opts []CallOption) []CallOption {
+	return append(slices.Clone(opts), callOption(func(s *callSettings) error {
+		s.factor, s.factorCode, s.factorTyped = "", Secret{}, Secret{}
+		return nil
+	}))
 }
 
 // needsFactor reports whether there is a challenge that the client can answer.

@@ -53,7 +53,7 @@ func (r UserRef) String() string { return strings.TrimSpace(r.key + " " + r.valu
 
 // resolveUser converts the reference of the call to a form that the endpoint takes.
 func (c *call) resolveUser(ctx context.Context, opts []CallOption) error {
-	opts = sharing(c.settings.waited, opts)
+	opts = lookingUp(sharing(c.settings.waited, opts))
 	switch {
 	case c.userKeys == nil, c.takes(c.user.key):
 		return nil

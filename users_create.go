@@ -78,7 +78,6 @@ type CreatedUser struct {
 //     come after the account was created; its text says so.
 //   - Since server 0.40.0.
 func (s *UsersService) Create(ctx context.Context, opts UserCreateOptions, callOpts ...CallOption) (*CreatedUser, error) {
-	callOpts = together(callOpts)
 	created, err := do[*User](ctx, s.client, opts.endpoint(), callOpts)
 	if err != nil {
 		return s.recoverCreated(ctx, opts, err, callOpts)
@@ -94,7 +93,7 @@ func (s *UsersService) recoverCreated(ctx context.Context, opts UserCreateOption
 		return nil, err
 	}
 	if e.OutcomeUnknown && opts.Email != "" && ctx.Err() == nil {
-		if user, getErr := s.Get(ctx, ByUsername(opts.Username), callOpts...); getErr == nil && opts.describes(user) {
+		if user, getErr := s.Get(ctx, ByUsername(opts.Username), lookingUp(callOpts)...); getErr == nil && opts.describes(user) {
 			return &CreatedUser{User: *user, Adopted: true}, nil
 		}
 	}

@@ -59,7 +59,7 @@ func (s *UsersService) takenBy(ctx context.Context, opts UserCreateOptions, call
 	if found, err := s.existing(ctx, ByUsername(opts.Username), opts, callOpts); found != nil || err != nil {
 		return found, err
 	}
-	status, err := s.client.Status.Get(ctx, ByUsername(opts.Username), callOpts...)
+	status, err := s.client.Status.Get(ctx, ByUsername(opts.Username), lookingUp(callOpts)...)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (s *UsersService) takenBy(ctx context.Context, opts UserCreateOptions, call
 // existing returns the account that opts describe, nil if there is none, and an error if
 // another account has the username.
 func (s *UsersService) existing(ctx context.Context, ref UserRef, opts UserCreateOptions, callOpts []CallOption) (*CreatedUser, error) {
-	user, err := s.Get(ctx, ref, callOpts...)
+	user, err := s.Get(ctx, ref, lookingUp(callOpts)...)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil, nil //nolint:nilnil // that nobody is there is an answer

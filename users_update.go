@@ -77,7 +77,7 @@ func (s *UsersService) Update(ctx context.Context, ref UserRef, opts UserUpdateO
 	}
 	if e.wrong == nil && opts.erases() {
 		callOpts = together(callOpts)
-		present, err := s.Get(ctx, ref, callOpts...)
+		present, err := s.Get(ctx, ref, lookingUp(callOpts)...)
 		if err != nil {
 			return nil, err
 		}
