@@ -138,7 +138,7 @@ func (s *stream) watch() {
 	if away {
 		s.readAhead()
 	}
-	if !over {
+	if !over { // the caller may have come back meanwhile
 		s.watcher.Reset(watchTime)
 	}
 }
@@ -354,7 +354,7 @@ func (l *listReader[T]) failed(err error) error {
 	return badAnswer(l.call, "the answer cannot be read", withoutValues(err))
 }
 
-// broken is the network failure that ended the answer early, if err comes from one.
+// broken returns the error of an answer that ended early, or nil if err has another cause.
 func (l *listReader[T]) broken(err error) error {
 	var failed error
 	if s := l.call.answer.stream; s != nil {

@@ -120,8 +120,10 @@ type SyncStep struct {
 	create  *UserCreateOptions
 	update  *UserUpdateOptions
 	restore *UserUpdateOptions // what a user with temporary values had before
-	needs   []need             // steps that have to succeed first
-	follows int                // ID of the step that has to end first; 0 for none
+	// verified is set if the address that the user had before was verified.
+	verified bool
+	needs    []need // steps that have to succeed first
+	follows  int    // ID of the step that has to end first; 0 for none
 }
 
 // need is a step that has to succeed before another, and why.

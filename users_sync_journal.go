@@ -35,7 +35,7 @@ const (
 type journalLine struct {
 	Event   string    `json:"event"`
 	Time    time.Time `json:"time"`
-	People  int       `json:"people,omitzero"` // with a run, how many persons follow
+	People  int       `json:"people,omitzero"` // in the line of a run, the number of people that follow
 	ID      int       `json:"id,omitzero"`     // of the step
 	Step    *SyncStep `json:"step,omitzero"`
 	Ref     string    `json:"ref,omitzero"` // how the list refers to the person
@@ -53,7 +53,8 @@ type SyncJournal struct {
 	UnderWay []SyncStep
 
 	people map[string]string // user IDs by reference
-	// Until a run has told all its people, those of the run before count.
+	// The people of the last run while some of its lines are missing. Until then, those of
+	// the run before count.
 	next    map[string]string
 	missing int
 }
@@ -166,7 +167,10 @@ func (j *journal) write(line *journalLine) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if err == nil && j.failed == nil {
-		_, err = j.out.Write(text)
+		var n int
+		if n, err = j.out.Write(text); err == nil && n < len(text) {
+			err = io.ErrShortWrite
+		}
 	}
 	if err != nil && j.failed == nil {
 		j.failed = &journalWriteError{err}

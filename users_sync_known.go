@@ -54,7 +54,7 @@ const (
 )
 
 // byRef returns the user IDs by the references that belong to the accounts. A reference
-// that belongs to two is worth nothing.
+// that two accounts have is ignored.
 func (k SyncKnown) byRef() map[string]string {
 	ids := make(map[string]string)
 	for id, user := range k {

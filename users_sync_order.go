@@ -231,14 +231,54 @@ func (p *syncPlanner) arrange() []*syncNode {
 		}
 		// One waits for the username of somebody who waits for an address. Apart, neither
 		// usernames nor addresses have a circle left.
-		circular = withoutFollowers(circular)
-		i := slices.IndexFunc(circular, func(n *syncNode) bool {
-			_, renamed := n.change.find(fieldUsername)
-			_, moved := n.change.find(fieldEmail)
-			return n.part == partMain && renamed && moved && !n.change.split
-		})
-		circular[i].change.split = true
+		for _, circle := range components(withoutFollowers(circular)) {
+			mixed := slices.DeleteFunc(circle, func(n *syncNode) bool { return !n.mixed() })
+			for _, n := range mixed[:max(1, len(mixed)/16)] { // one, unless that would take long
+				n.change.split = true
+			}
+		}
 	}
+}
+
+// mixed reports a part that gives both a username and an address.
+func (n *syncNode) mixed() bool {
+	_, renamed := n.change.find(fieldUsername)
+	_, moved := n.change.find(fieldEmail)
+	return n.part == partMain && renamed && moved && !n.change.split
+}
+
+// components returns the nodes in groups that have nothing to do with each other.
+func components(nodes []*syncNode) (groups [][]*syncNode) {
+	beside := make(map[*syncNode][]*syncNode, len(nodes))
+	for _, n := range nodes {
+		beside[n] = nil
+	}
+	for _, n := range nodes {
+		for _, edge := range n.needs {
+			if _, among := beside[edge.node]; among {
+				beside[n] = append(beside[n], edge.node)
+				beside[edge.node] = append(beside[edge.node], n)
+			}
+		}
+	}
+	grouped := make(map[*syncNode]bool)
+	for _, n := range nodes {
+		if grouped[n] {
+			continue
+		}
+		grouped[n] = true
+		group := []*syncNode{n}
+		for i := 0; i < len(group); i++ {
+			for _, other := range beside[group[i]] {
+				if !grouped[other] {
+					grouped[other] = true
+					group = append(group, other)
+				}
+			}
+		}
+		groups = append(groups, group)
+	}
+	return groups
 }
 
 // order sets the depths, and returns the nodes that wait for themselves.
@@ -274,19 +314,26 @@ func order(nodes []*syncNode) (circular []*syncNode) {
 
 // withoutFollowers leaves out the parts that wait for a circle without being in one.
 func withoutFollowers(nodes []*syncNode) []*syncNode {
-	for {
-		awaited := make(map[*syncNode]bool)
-		for _, n := range nodes {
-			for _, edge := range n.needs {
-				awaited[edge.node] = true
-			}
-		}
-		before := len(nodes)
-		nodes = slices.DeleteFunc(nodes, func(n *syncNode) bool { return !awaited[n] })
-		if len(nodes) == before {
-			return nodes
+	followers := make(map[*syncNode]int)
+	for _, n := range nodes {
+		for _, edge := range n.needs {
+			followers[edge.node]++
 		}
 	}
+	var last []*syncNode // that nobody follows
+	for _, n := range nodes {
+		if followers[n] == 0 {
+			last = append(last, n)
+		}
+	}
+	for i := 0; i < len(last); i++ {
+		for _, edge := range last[i].needs {
+			if followers[edge.node]--; followers[edge.node] == 0 {
+				last = append(last, edge.node)
+			}
+		}
+	}
+	return slices.DeleteFunc(nodes, func(n *syncNode) bool { return followers[n] == 0 })
 }
 
 // plannedStep is a step with its place in the plan.
@@ -377,7 +424,7 @@ func (p *syncPlanner) settled(c *syncChange, planned bool) {
 func (p *syncPlanner) stepOf(n *syncNode) SyncStep {
 	c := n.change
 	d := p.want(c.desired)
-	step := SyncStep{Username: c.username, UserID: c.id, id: n.step, desired: c.desired}
+	step := SyncStep{Username: c.username, UserID: c.id, id: n.step, desired: c.desired, verified: c.verified && c.id != p.me}
 	switch {
 	case c.isNew:
 		step.Action = SyncCreate
@@ -401,13 +448,11 @@ func (p *syncPlanner) stepOf(n *syncNode) SyncStep {
 			setIdentity(step.restore, f.Field, f.From)
 		}
 	}
-	if c.id != p.me { // nobody may call their own address verified
-		if step.update.Email != nil && p.opts.Verified {
-			step.update.Verified = new(true)
-		}
-		if step.restore != nil && step.restore.Email != nil && c.verified {
-			step.restore.Verified = new(true)
-		}
+	if step.update.Email != nil && p.opts.Verified && c.id != p.me { // nobody may call their own address verified
+		step.update.Verified = new(true)
+	}
+	if step.restore != nil && step.restore.Email != nil && step.verified {
+		step.restore.Verified = new(true)
 	}
 	if c.activate && n.part == partMain {
 		step.update.Active = new(true)

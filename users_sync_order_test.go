@@ -176,6 +176,47 @@ func TestSyncPassesOnAnything(t *testing.T) {
 	}
 }
 
+// TestSyncOfManyCircles: people who are entangled with each other alone take three steps for
+// two, however many there are, and a circle of everybody does not take for ever.
+func TestSyncOfManyCircles(t *testing.T) { //nolint:paralleltest // it compares times
+	plan := func(n int, wanted func(i int) (username, email int)) (*SyncPlan, time.Duration) {
+		srv := rocketchattest.New()
+		var names []string
+		for i := range n {
+			names = append(names, fmt.Sprintf("p%d", i))
+		}
+		addNamed(t, srv, names...)
+		var desired []DesiredUser
+		for i, name := range names {
+			username, email := wanted(i)
+			desired = append(desired, moved(name, fmt.Sprintf("p%d", username), fmt.Sprintf("p%d", email)))
+		}
+		c := adminClient(t, srv)
+		fastest := time.Hour
+		var plan *SyncPlan
+		for range 3 {
+			start := time.Now()
+			var err error
+			plan, err = c.Users.PlanSync(t.Context(), desired, SyncOptions{})
+			require.NoError(t, err)
+			fastest = min(fastest, time.Since(start))
+		}
+		return plan, fastest
+	}
+	pairs, _ := plan(400, func(i int) (int, int) { // one gets the name of the other, and gives their address
+		if i%2 == 0 {
+			return i + 1, i + 1000
+		}
+		return i + 1000, i - 1
+	})
+	assert.Len(t, pairs.Steps, 600)
+	circle := func(n int) time.Duration {
+		_, took := plan(n, func(i int) (int, int) { return (i + 1) % n, (i + n - 1) % n })
+		return took
+	}
+	assert.Less(t, float64(circle(400))/float64(circle(100)), 20.0, "four times as many")
+}
+
 // TestSyncUpdatesNobodyTwiceAtOnce: an update sends along the bio and the nickname that the
 // user has, so another one at the same time would undo it.
 func TestSyncUpdatesNobodyTwiceAtOnce(t *testing.T) {
@@ -275,6 +316,31 @@ func TestSyncOfSortedSteps(t *testing.T) {
 	assert.Equal(t, "c b@example.com Bio of b", identities(srv)["id.b"])
 }
 
+// TestSyncOfChangedSteps: steps can be removed. Others than those of the plan are rejected.
+func TestSyncOfChangedSteps(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	addNamed(t, srv, "a", "b", "c")
+	c := adminClient(t, srv)
+	plan, err := c.Users.PlanSync(t.Context(), []DesiredUser{moved("a", "b", ""), moved("b", "a", ""), moved("c", "z", "")}, SyncOptions{})
+	require.NoError(t, err)
+	steps := plan.Steps
+	for _, others := range [][]SyncStep{append(slices.Clone(steps), steps[0]), append(slices.Clone(steps), SyncStep{Action: SyncDeactivate, UserID: "id.a"})} {
+		plan.Steps = others
+		report, err := plan.Run(t.Context())
+		require.ErrorIs(t, err, ErrInvalid)
+		require.ErrorContains(t, err, "Steps[4]")
+		assert.Nil(t, report)
+	}
+	before := identities(srv)
+	plan.Steps = slices.DeleteFunc(steps, func(s SyncStep) bool { return s.UserID == "id.b" })
+	report, err := plan.Run(t.Context())
+	require.ErrorContains(t, err, "they have their own value again")
+	assert.Equal(t, 1, report.Count(SyncUpdate))
+	before["id.c"] = "z c@example.com Bio of c"
+	assert.Equal(t, before, identities(srv))
+}
+
 // TestSyncDoesNotRestoreNothing: if the temporary value could not be given, nothing is
 // given back.
 func TestSyncDoesNotRestoreNothing(t *testing.T) {
@@ -311,6 +377,32 @@ func refusing(srv *rocketchattest.Server, text string) roundTripper {
 			return replyJSON(http.StatusBadRequest, `{"success":false,"error":"Not possible","errorType":"Edit_Federated_User_Not_Allowed"}`), nil
 		}
 		return srv.RoundTrip(r)
+	}
+}
+
+// TestSyncUnwindsACircle: if one of several who pass their usernames and addresses on cannot
+// be changed, the others have theirs as before, and the next sync can try again.
+func TestSyncUnwindsACircle(t *testing.T) {
+	t.Parallel()
+	desired := []DesiredUser{moved("a", "b", "d"), moved("b", "c", "a"), moved("c", "d", "b"), moved("d", "a", "c")}
+	for _, refused := range []string{`"id.a"`, `"id.b"`, `"id.c"`, `"id.d"`} {
+		srv := rocketchattest.New()
+		addNamed(t, srv, "a", "b", "c", "d")
+		before := srv.Users()
+		c := adminClient(t, srv, WithTransport(refusing(srv, refused)))
+		report, err := c.Users.Sync(t.Context(), desired, SyncOptions{})
+		require.ErrorIs(t, err, ErrForbidden)
+		assert.Equal(t, before, srv.Users(), "%s: %v", refused, err)
+		done := report.Count(SyncUpdate)
+		for _, result := range report.Results {
+			if result.Temporary && result.Done {
+				done++
+			}
+			assert.NotContains(t, fmt.Sprint(result.Err), "they keep a temporary value")
+		}
+		assert.Equal(t, len(report.Results), done+report.Failed+report.NotBegun)
+		_, err = adminClient(t, srv).Users.Sync(t.Context(), desired, SyncOptions{})
+		require.NoError(t, err)
 	}
 }
 

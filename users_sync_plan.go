@@ -408,7 +408,10 @@ func sameJSON(a, b any) bool {
 
 // asJSON returns a value as JSON, or "" for one that has no such form.
 func asJSON(v any) string {
-	out, _ := json.Marshal(v, json.Deterministic(true))
+	out, err := json.Marshal(v, json.Deterministic(true))
+	if err != nil { // out may have a part of it
+		return ""
+	}
 	return string(out)
 }
 

@@ -95,6 +95,11 @@ func TestSyncOfWhatIsNoJSON(t *testing.T) {
 	assert.Contains(t, known, "id.c", "a field that was never set is empty")
 	assert.NotContains(t, known, "id.a")
 	assert.NotContains(t, known, "id.b")
+
+	srv.Grant("view-privileged-setting") // what the server defines is not known
+	report, err = adminClient(t, srv).Users.Sync(t.Context(), []DesiredUser{{Username: "a", CustomFields: map[string]any{"te\xfcm": "ops"}}}, SyncOptions{Journal: new(bytes.Buffer)})
+	require.ErrorIs(t, err, SyncInvalid)
+	assert.Empty(t, report.Results)
 }
 
 // TestSyncWithoutSettings: a client that may not read settings, or a server that does not

@@ -3,11 +3,16 @@ package rocketchat
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
+	"net/http"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -190,8 +195,14 @@ func TestSyncOfRandomStaffs(t *testing.T) {
 	t.Parallel()
 	for seed := range staffs() {
 		synctest.Test(t, func(t *testing.T) {
-			s := newStaff(t, seed, rocketchattest.WithLatency(time.Second))
-			c := adminClient(t, s.srv)
+			opts := []rocketchattest.Option{rocketchattest.WithLatency(time.Second)}
+			var factor []Option
+			if seed%2 == 0 {
+				opts = append(opts, rocketchattest.WithSecondFactor())
+				factor = append(factor, WithTwoFactor(AnswerWithPassword(NewSecret(rocketchattest.AdminPassword))))
+			}
+			s := newStaff(t, seed, opts...)
+			c := adminClient(t, s.srv, factor...)
 			before := s.accounts()
 			plan, err := c.Users.PlanSync(t.Context(), s.desired, s.opts)
 			require.NoError(t, err, "seed %d", seed)
@@ -203,11 +214,11 @@ func TestSyncOfRandomStaffs(t *testing.T) {
 				keepsAdmin := func(r SyncRefusal) bool { return r.Code == SyncLastAdmin || r.Code == SyncBot || r.Code == SyncTaken }
 				assert.Empty(t, slices.DeleteFunc(slices.Clone(plan.Refusals), keepsAdmin), "seed %d", seed)
 			}
-			calls := len(s.srv.Calls())
+			calls, counted := len(s.srv.Calls()), plan.Calls()
 			report, err := plan.Run(t.Context())
 			assert.Equal(t, len(plan.Refusals) > 0, err != nil, "seed %d: %v", seed, err)
 			assert.Zero(t, report.Failed+report.NotBegun, "seed %d: %v", seed, err)
-			assert.Equal(t, plan.Calls(), callsAfter(s.srv, calls), "seed %d", seed)
+			assert.Equal(t, counted, callsAfter(s.srv, calls), "seed %d", seed)
 
 			after := s.accounts()
 			touched := make(map[string]bool)
@@ -283,4 +294,102 @@ func (s *staff) killed(t *testing.T, log *bytes.Buffer) (finished bool, err erro
 	}
 	log.Write(written)
 	return report != nil && report.Failed+report.NotBegun == 0, nil
+}
+
+// faulty is the transport to a server that fails now and then, before or after it acted.
+func faulty(srv *rocketchattest.Server, random *rand.Rand) roundTripper {
+	var mu sync.Mutex
+	return func(r *http.Request) (*http.Response, error) {
+		mu.Lock()
+		fault := random.IntN(40)
+		mu.Unlock()
+		switch fault {
+		case 0:
+			return nil, errors.New("connection refused")
+		case 1:
+			return replyJSON(http.StatusInternalServerError, `{"success":false}`), nil
+		case 2:
+			return reply(http.StatusServiceUnavailable, "text/html", "<html>"), nil
+		case 3:
+			return replyJSON(http.StatusTooManyRequests, `{"success":false,"error":"Error, too many requests. You must wait 5 seconds before trying this endpoint again. [error-too-many-requests]"}`), nil
+		}
+		res, err := srv.RoundTrip(r)
+		switch {
+		case err != nil || fault > 7:
+			return res, err
+		case fault == 4:
+			return nil, errors.Join(errors.New("connection reset"), res.Body.Close())
+		case fault == 5:
+			return reply(http.StatusBadGateway, "text/html", "<html>"), res.Body.Close()
+		case fault == 6 && r.URL.Path == "/api/v1/users.update":
+			return replyJSON(http.StatusBadRequest, `{"success":false,"error":"Not possible","errorType":"Edit_Federated_User_Not_Allowed"}`), res.Body.Close()
+		case fault == 7:
+			res.ContentLength, res.Body = -1, &cutBody{io.LimitReader(res.Body, 40), io.ErrUnexpectedEOF}
+		}
+		return res, nil
+	}
+}
+
+// TestSyncOfRandomStaffsWithFaults: each step is done, failed or not begun, and the next
+// sync ends as one does that nobody disturbs.
+func TestSyncOfRandomStaffsWithFaults(t *testing.T) {
+	t.Parallel()
+	for seed := range staffs() {
+		synctest.Test(t, func(t *testing.T) {
+			undisturbed := newStaff(t, seed)
+			_, _ = adminClient(t, undisturbed.srv).Users.Sync(t.Context(), undisturbed.desired, undisturbed.opts)
+			s := newStaff(t, seed)
+			var log bytes.Buffer
+			opts := s.opts
+			opts.Journal = &log
+			report, err := adminClient(t, s.srv, WithTransport(faulty(s.srv, s.Rand))).Users.Sync(t.Context(), s.desired, opts)
+			if report == nil { // the plan failed
+				require.Error(t, err)
+				return
+			}
+			done := 0
+			for _, result := range report.Results {
+				assert.Equal(t, result.Done, result.Err == nil, "seed %d: %v", seed, result.Err)
+				if result.Done {
+					done++
+				}
+			}
+			assert.Equal(t, len(report.Results), done+report.Failed+report.NotBegun, "seed %d", seed)
+			if opts.Resume, err = ReadSyncJournal(bytes.NewReader(log.Bytes())); err != nil || !opts.Resume.Finished {
+				require.NoError(t, err, "seed %d", seed)
+				report, err = adminClient(t, s.srv).Users.Sync(t.Context(), s.desired, opts)
+				require.NotNil(t, report, "seed %d: %v", seed, err)
+				assert.Zero(t, report.Failed+report.NotBegun, "seed %d: %v", seed, err)
+			}
+			assert.Equal(t, undisturbed.accounts(), s.accounts(), "seed %d", seed)
+		})
+	}
+}
+
+// temporaryName is a username that a sync made up.
+var temporaryName = regexp.MustCompile(`^[a-l]-[a-z]{8}$`)
+
+// TestSyncOfRandomStaffsWithoutSettings: where the plan does not know the rules, the server
+// refuses steps in the middle of swaps and circles. Nobody keeps a temporary value.
+func TestSyncOfRandomStaffsWithoutSettings(t *testing.T) {
+	t.Parallel()
+	for seed := range staffs() {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStaff(t, seed)
+			s.srv.Grant("view-privileged-setting")
+			report, err := adminClient(t, s.srv).Users.Sync(t.Context(), s.desired, s.opts)
+			require.NotNil(t, report, "seed %d: %v", seed, err)
+			done := 0
+			for _, result := range report.Results {
+				assert.Equal(t, result.Done, result.Err == nil, "seed %d: %v", seed, result.Err)
+				if result.Done {
+					done++
+				}
+			}
+			assert.Equal(t, len(report.Results), done+report.Failed+report.NotBegun, "seed %d", seed)
+			for _, u := range s.srv.Users() {
+				assert.False(t, temporaryName.MatchString(u.Username) || strings.Contains(u.Email, "+sync-"), "seed %d: %s %s: %v", seed, u.Username, u.Email, err)
+			}
+		})
+	}
 }

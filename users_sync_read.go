@@ -134,9 +134,9 @@ func (p *syncPlanner) read(ctx context.Context) error {
 	return nil
 }
 
-// forget notes the people whose account, as an earlier sync left it, is gone or somebody
-// else's. If there are any, the accounts have to be read again, because the people may
-// have others.
+// forget notes the people whose recalled account is gone or belongs to somebody else. It
+// reports whether there are any. The accounts must then be read again, because these people
+// may have others.
 func (p *syncPlanner) forget() bool {
 	before := len(p.outdated)
 	for i := range p.recalled {
@@ -206,8 +206,8 @@ func (p *syncPlanner) resolveUnknown(ctx context.Context, unknown []int) error {
 	return nil
 }
 
-// bind makes the account with an ID that of the person at index i. What is only recalled
-// gives way.
+// bind makes the account with an ID that of the person at index i. If two people have the
+// same one, the person for whom it is only recalled loses it.
 func (p *syncPlanner) bind(id string, i int) error {
 	other, twice := p.refs[ByID(id)]
 	switch {
@@ -470,7 +470,7 @@ func (p *syncPlanner) details(ctx context.Context) error {
 	return nil
 }
 
-// vanished gives up an account that was deleted since the list of users was read.
+// vanished drops the change of an account that was deleted after the list of users was read.
 func (p *syncPlanner) vanished(c *syncChange) {
 	c.fields, c.activate, c.deactivate = nil, false, false
 	p.known.ids[c.desired] = ""

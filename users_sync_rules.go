@@ -128,7 +128,7 @@ func (p *syncPlanner) readNameRules(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Servers do not group the pattern either. One that this package cannot read is unknown.
+	// The pattern is not grouped, as on the server. If Go cannot compile it, the rule is unknown.
 	if rule, bad := regexp.Compile("^" + cmp.Or(pattern, defaultUsernames) + "$"); known && bad == nil {
 		p.rules.username = rule
 	}
@@ -167,7 +167,7 @@ func (r *syncRules) fault(f FieldChange, d *DesiredUser) (SyncCode, string) {
 // sendable reports whether a value can be put into a request.
 func sendable(f FieldChange, d *DesiredUser) bool {
 	if name, custom := strings.CutPrefix(f.Field, customPrefix); custom {
-		return asJSON(d.CustomFields[name]) != ""
+		return asJSON(map[string]any{name: d.CustomFields[name]}) != ""
 	}
 	return utf8.ValidString(f.To)
 }

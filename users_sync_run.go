@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -32,9 +33,12 @@ import (
 //   - Second factor: asked for by users.update.
 //   - Retried if the response is lost; accounts that were to be created are looked up.
 //   - Errors: [*SyncError] if a step failed or was not begun, and for the refusals of the
-//     plan.
+//     plan; [ErrInvalid] without a report for steps that are not the plan's own.
 //   - Since server 0.75.0.
 func (p *SyncPlan) Run(ctx context.Context) (*SyncReport, error) {
+	if err := p.checkSteps(); err != nil {
+		return nil, err
+	}
 	r := newSyncRun(p)
 	ctx, r.cancel = context.WithCancel(ctx)
 	defer r.cancel()
@@ -55,9 +59,22 @@ func (p *SyncPlan) Run(ctx context.Context) (*SyncReport, error) {
 		})
 	}
 	all.Wait()
+	r.unwind(ctx)
 	err := r.failure(ctx)
 	r.close(err)
 	return r.report, err
+}
+
+// checkSteps rejects steps that are not the plan's own, and those that come twice.
+func (p *SyncPlan) checkSteps() error {
+	seen := make(map[int]bool, len(p.Steps))
+	for i, step := range p.Steps {
+		if step.id == 0 || seen[step.id] {
+			return invalid(opSync, fmt.Sprintf("Steps[%d]", i), "must be a step that the plan was made with, once")
+		}
+		seen[step.id] = true
+	}
+	return nil
 }
 
 // parallel calls f for the numbers below n, so many at a time, in order.
@@ -91,7 +108,14 @@ type syncRun struct {
 	states map[int]stepState // by the ID of the step
 	refuse map[SyncAction]*repeatedFailure
 	count  int // steps that were done or have failed
+	stuck  []stuckUser
 	pace   map[string]*opPace
+}
+
+// stuckUser is somebody whom a step left with a temporary value.
+type stuckUser struct {
+	result int   // index
+	why    error // why they could not have their own value again
 }
 
 // stepState is what became of a step, for those that wait for it.
@@ -184,19 +208,20 @@ func (r *syncRun) step(ctx context.Context, i int) {
 	defer close(r.ended[step.id])
 	result := SyncResult{SyncStep: step}
 	blocked := r.await(&step)
+	var stuck error
 	switch closed := r.closed(step.Action); {
 	case ctx.Err() != nil:
 		result.NotBegun, result.Err = true, r.stopped(ctx)
 	case cmp.Or(closed, blocked) != nil:
 		result.NotBegun, result.Err = true, cmp.Or(closed, blocked)
-		r.endTemporary(ctx, &result, step.restore)
+		stuck = r.endTemporary(ctx, &result, step.restore)
 	default:
 		if r.carryOut(ctx, &result); result.Err != nil && !result.NotBegun {
-			r.endTemporary(ctx, &result, step.identity(), step.restore)
+			stuck = r.endTemporary(ctx, &result, step.identity(), step.restore)
 		}
 	}
 	result.Done = result.Err == nil
-	r.note(i, result)
+	r.note(i, result, stuck)
 }
 
 // stop ends the run early. If the caller has ended it, that is the reason.
@@ -257,37 +282,96 @@ func (r *syncRun) closed(a SyncAction) error {
 	return r.refuse[a].err
 }
 
-// endTemporary gives a user values to keep who has temporary ones, and whose step was not
-// done: the first of those that the server takes.
-func (r *syncRun) endTemporary(ctx context.Context, result *SyncResult, values ...*UserUpdateOptions) {
+const hasOwnAgain = "; they have their own value again"
+
+// endTemporary replaces the temporary values of a user whose last step was not done. It
+// tries the given values in turn until the server accepts one. It returns why the user is
+// stuck with the temporary values, if they are.
+func (r *syncRun) endTemporary(ctx context.Context, result *SyncResult, values ...*UserUpdateOptions) (stuck error) {
 	step := &result.SyncStep
 	hasTemporary := func(n need) bool { return n.other == "" && r.state(n.step) != stepNotDone }
-	if ctx.Err() != nil || !slices.ContainsFunc(step.needs, hasTemporary) {
-		return
-	}
 	e, ok := errors.AsType[*Error](result.Err)
-	if !ok {
-		return
+	if !ok || ctx.Err() != nil || !slices.ContainsFunc(step.needs, hasTemporary) {
+		return nil //nolint:nilerr // nothing else begins
 	}
 	told := *e // other results may share e
 	result.Err = &told
-	var failed error
 	for _, value := range values {
 		attempt := SyncResult{SyncStep: *step}
 		attempt.update, attempt.Changes = value, nil
 		switch r.carryOut(ctx, &attempt); {
 		case attempt.Err != nil:
-			failed = attempt.Err
+			stuck = attempt.Err
 			continue
 		case value == step.restore:
-			told.Message += "; they have their own value again"
+			told.Message += hasOwnAgain
 		default:
 			told.Message += "; they have their new username or address all the same"
 		}
-		return
+		return nil
 	}
-	told.Message += "; they keep a temporary value, because their own cannot be given back"
-	told.Err = cmp.Or(told.Err, failed)
+	return stuck
+}
+
+// unwind gives users their own values back who are stuck with temporary ones, by taking
+// them from those who got them.
+func (r *syncRun) unwind(ctx context.Context) {
+	for _, stuck := range r.stuck {
+		result := &r.report.Results[stuck.result]
+		back := SyncResult{SyncStep: result.SyncStep}
+		back.update, back.Changes = result.restore, nil
+		free := true
+		for _, n := range result.needs {
+			free = free && (n.other != "" || r.takeBack(ctx, result.UserID, n.step, n.field))
+		}
+		if free && ctx.Err() == nil {
+			r.carryOut(ctx, &back)
+			stuck.why = back.Err
+		}
+		e, _ := errors.AsType[*Error](result.Err)
+		if stuck.why == nil {
+			e.Message += hasOwnAgain
+			continue
+		}
+		e.Message += "; they keep a temporary value, because their own cannot be given back"
+		e.Err = cmp.Or(e.Err, stuck.why)
+	}
+}
+
+// takeBack gives whoever got the value of a field that a step has freed their own value
+// back, unless they are the owner, who is to have it in the end. It reports whether the value
+// is free again. A step that failed can have got it, too, since servers save one field after
+// the other.
+func (r *syncRun) takeBack(ctx context.Context, owner string, step int, field string) bool {
+	for i := range r.report.Results {
+		result := &r.report.Results[i]
+		got := func(n need) bool { return n.step == step && n.field == field && n.other != "" }
+		if result.NotBegun || result.UserID == owner || !slices.ContainsFunc(result.needs, got) {
+			continue
+		}
+		change := slices.IndexFunc(result.Changes, func(c FieldChange) bool { return c.Field == field })
+		if result.update == nil || ctx.Err() != nil || !r.takeBack(ctx, owner, result.id, field) {
+			return false
+		}
+		back := SyncResult{SyncStep: result.SyncStep}
+		back.update, back.Changes = new(UserUpdateOptions), nil
+		setIdentity(back.update, field, result.Changes[change].From)
+		if field == fieldEmail && result.verified {
+			back.update.Verified = new(true)
+		}
+		switch r.carryOut(ctx, &back); {
+		case !result.Done: // perhaps there was nothing to give back
+			continue
+		case back.Err != nil:
+			return false
+		}
+		result.Done, result.Err = false, &Error{
+			Op: result.writeOp(), Class: ErrTaken, Field: field,
+			Message: "was given back, because the user who had it could not get another one" + hasOwnAgain, Attempts: 1,
+		}
+		r.report.Failed++
+	}
+	return true
 }
 
 // carryOut begins a step and notes its end in the journal.
@@ -453,10 +537,13 @@ func (r *syncRun) systemic(ctx context.Context, err error) bool {
 }
 
 // note takes the result of a step into the report, and tells of the progress.
-func (r *syncRun) note(i int, result SyncResult) {
+func (r *syncRun) note(i int, result SyncResult, stuck error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.report.Results[i] = result
+	if stuck != nil {
+		r.stuck = append(r.stuck, stuckUser{i, stuck})
+	}
 	switch {
 	case result.Done:
 		r.states[result.id] = stepDone

@@ -448,4 +448,5 @@ func TestSameJSON(t *testing.T) {
 	}
 	assert.False(t, sameJSON(1, 2))
 	assert.False(t, sameJSON(make(chan int), make(chan int)), "what cannot be encoded is not the same")
+	assert.False(t, sameJSON([]any{1, make(chan int)}, []any{1, make(chan int)}), "not even if it begins in the same way")
 }

@@ -46,7 +46,7 @@ func (x *externalIDs) find(ctx context.Context, externalID string) (*rocketchat.
 	if externalID == "" {
 		return nil, nil //nolint:nilnil // there is no such account, which is no error
 	}
-	if u, err := x.check(ctx, externalID, rocketchat.ByID(x.search(externalID))); u != nil || err != nil {
+	if u, err := x.recall(ctx, externalID); u != nil || err != nil {
 		return u, err
 	}
 	if u, err := x.check(ctx, externalID, rocketchat.ByImportID(externalID)); u != nil || err != nil {
@@ -55,7 +55,27 @@ func (x *externalIDs) find(ctx context.Context, externalID string) (*rocketchat.
 	if err := x.read(ctx); err != nil {
 		return nil, err
 	}
-	return x.check(ctx, externalID, rocketchat.ByID(x.search(externalID)))
+	return x.recall(ctx, externalID)
+}
+
+// recall returns the account that is known to have the external ID, if it still has; nil if
+// there is none. It forgets accounts that were deleted.
+func (x *externalIDs) recall(ctx context.Context, externalID string) (*rocketchat.User, error) {
+	for {
+		id := x.search(externalID)
+		if id == "" {
+			return nil, nil //nolint:nilnil // there is no such account, which is no error
+		}
+		u, err := x.check(ctx, externalID, rocketchat.ByID(id))
+		if u != nil || err != nil {
+			return u, err
+		}
+		x.mu.Lock()
+		if x.known[id] == externalID { // it was deleted
+			delete(x.known, id)
+		}
+		x.mu.Unlock()
+	}
 }
 
 // search returns the ID of the account with a known external ID, or "".
@@ -72,13 +92,10 @@ func (x *externalIDs) search(externalID string) string {
 
 // check reads the account and returns it if it still has the external ID.
 func (x *externalIDs) check(ctx context.Context, externalID string, ref rocketchat.UserRef) (*rocketchat.User, error) {
-	if ref == rocketchat.ByID("") {
-		return nil, nil //nolint:nilnil // there is no such account, which is no error
-	}
 	u, err := x.client.Users.Get(ctx, ref)
 	switch {
 	case errors.Is(err, rocketchat.ErrNotFound):
-		return nil, nil //nolint:nilnil // as above
+		return nil, nil //nolint:nilnil // there is no such account, which is no error
 	case err != nil:
 		return nil, err
 	case x.of(u) != externalID:

@@ -342,6 +342,22 @@ func TestExternalIDs(t *testing.T) {
 	assert.Equal(t, before+1, p.chat.Count("users.info"), "only the import ID is asked for")
 }
 
+// TestCreatedAgain: a person who was deleted and comes back is found by the same external ID.
+func TestCreatedAgain(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, options{Delete: true})
+	const kim = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"externalId":"e-1","userName":"kim","emails":[{"value":"kim@example.org"}]}`
+	for range 10 {
+		id := p.send(http.StatusCreated, http.MethodPost, "/Users", kim)["id"].(string)
+		found := p.find("Users", `externalId eq "e-1"`)
+		require.Len(t, found, 1)
+		assert.Equal(t, id, found[0].(map[string]any)["id"])
+		p.send(http.StatusNoContent, http.MethodDelete, "/Users/"+id, "")
+		p.send(http.StatusNotFound, http.MethodGet, "/Users/"+id, "")
+		assert.Empty(t, p.find("Users", `externalId eq "e-1"`))
+	}
+}
+
 // TestOwnAccount: the provider cannot take the program's own rights away.
 func TestOwnAccount(t *testing.T) {
 	t.Parallel()
