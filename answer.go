@@ -95,9 +95,7 @@ func (a *answer) otherType() string {
 }
 
 // decodeOptions accept everything that JavaScript's encoder produces.
-func decodeOptions() json.Options {
-	return json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
-}
+var decodeOptions = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) //nolint:gochecknoglobals // it is never changed
 
 // identified is a result that must have what identity returns.
 type identified interface{ identity() string }
@@ -145,20 +143,20 @@ func decodeEnvelope[T any](c *call) (T, said, error) {
 	var value T
 	if c.member != "" {
 		member := memberEnvelope[T]{member: c.member}
-		err := json.Unmarshal(c.answer.body, &member, decodeOptions())
+		err := json.Unmarshal(c.answer.body, &member, decodeOptions)
 		return member.value, member.said, err
 	}
 	if _, only := any(value).(struct{}); only {
 		var status struct {
 			Success *bool `json:"success"`
 		}
-		err := json.Unmarshal(c.answer.body, &status, decodeOptions())
+		err := json.Unmarshal(c.answer.body, &status, decodeOptions)
 		return value, saidBy(status.Success), err
 	}
 	if _, own := any(value).(stdjson.Marshaler); own { // which cannot be embedded
 		success, others, err := cutSuccess(c.answer.body)
 		if err == nil {
-			err = json.Unmarshal(others, &value, decodeOptions())
+			err = json.Unmarshal(others, &value, decodeOptions)
 		}
 		return value, saidBy(success), err
 	}
@@ -166,7 +164,7 @@ func decodeEnvelope[T any](c *call) (T, said, error) {
 		Success *bool `json:"success"`
 		Value   T     `json:",embed,inline"`
 	}
-	err := json.Unmarshal(c.answer.body, &flat, decodeOptions())
+	err := json.Unmarshal(c.answer.body, &flat, decodeOptions)
 	return flat.Value, saidBy(flat.Success), err
 }
 
@@ -176,7 +174,7 @@ func saidBy(success *bool) said {
 
 // cutSuccess takes the member "success" out of an object.
 func cutSuccess(body []byte) (success *bool, others []byte, err error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(body), decodeOptions())
+	dec := jsontext.NewDecoder(bytes.NewBuffer(body), decodeOptions)
 	if dec.PeekKind() != '{' {
 		return nil, body, nil
 	}

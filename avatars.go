@@ -173,7 +173,7 @@ func (s *AvatarsService) URL(ctx context.Context, ref UserRef, callOpts ...CallO
 	c, ctx, err := send(ctx, s.client, e, callOpts)
 	var address string
 	if err == nil {
-		_ = json.Unmarshal(c.answer.body, &address, decodeOptions()) // the header says the same
+		_ = json.Unmarshal(c.answer.body, &address, decodeOptions) // the header says the same
 		if address = cmp.Or(address, c.answer.header.Get("Location")); address == "" {
 			err = badAnswer(c, "the answer has no address", nil)
 		}

@@ -56,7 +56,7 @@ func newError(c *call) *Error {
 		e.RetryAfter = retryAfter(c.answer.header, c.answer.at)
 	}
 	var f failure
-	if c.answer.otherType() != "" || json.Unmarshal(c.answer.body, &f, decodeOptions()) != nil {
+	if c.answer.otherType() != "" || json.Unmarshal(c.answer.body, &f, decodeOptions) != nil {
 		return e.withoutEnvelope(c)
 	}
 	code, text := f.codeAndText()
@@ -96,12 +96,12 @@ func (c *call) typedDetails(e *Error) error {
 	switch e.Class {
 	case ErrSecondFactorRequired:
 		ch := TwoFactorChallenge{Op: c.op, client: c.client}
-		if json.Unmarshal(details, &ch, decodeOptions()) == nil && ch.Method != "" {
+		if json.Unmarshal(details, &ch, decodeOptions) == nil && ch.Method != "" {
 			return &TwoFactorError{Challenge: ch.sanitized(secrets)}
 		}
 	case ErrLastOwner:
 		rooms := new(LastOwnerError)
-		_ = json.Unmarshal(details, rooms, decodeOptions()) // without details the class is enough
+		_ = json.Unmarshal(details, rooms, decodeOptions) // without details the class is enough
 		sanitizeEach(rooms.ShouldBeRemoved, secrets)
 		sanitizeEach(rooms.ShouldChangeOwner, secrets)
 		return rooms
@@ -111,7 +111,7 @@ func (c *call) typedDetails(e *Error) error {
 		}
 	case ErrInvalid:
 		policy := new(PasswordPolicyError)
-		if e.Code == CodePasswordPolicyNotMet && json.Unmarshal(details, &policy.Violations, decodeOptions()) == nil {
+		if e.Code == CodePasswordPolicyNotMet && json.Unmarshal(details, &policy.Violations, decodeOptions) == nil {
 			for i := range policy.Violations {
 				v := &policy.Violations[i]
 				v.Code = Code(sanitized(string(v.Code), maxCode, secrets))

@@ -113,7 +113,7 @@ func TestFeaturePreviews(t *testing.T) {
 		`5`:           nil,
 	} {
 		var p Preferences
-		err := json.Unmarshal([]byte(`{"featuresPreview":`+in+`,"language":"de"}`), &p, decodeOptions())
+		err := json.Unmarshal([]byte(`{"featuresPreview":`+in+`,"language":"de"}`), &p, decodeOptions)
 		if want == nil && in != `null` && in != `""` {
 			require.Error(t, err, in)
 			continue

@@ -57,7 +57,7 @@ func sanitizedJSON(value []byte, secrets []string) []byte {
 		return nil
 	}
 	var out bytes.Buffer
-	dec, enc := jsontext.NewDecoder(bytes.NewReader(value), decodeOptions()), jsontext.NewEncoder(&out, decodeOptions())
+	dec, enc := jsontext.NewDecoder(bytes.NewReader(value), decodeOptions), jsontext.NewEncoder(&out, decodeOptions)
 	for {
 		token, err := dec.ReadToken()
 		switch kind := token.Kind(); {

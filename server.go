@@ -163,12 +163,12 @@ func (r PasswordRule) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
 func (r *PasswordRule) UnmarshalJSON(data []byte) error {
 	var parts []jsontext.Value
-	if err := json.Unmarshal(data, &parts, decodeOptions()); err != nil {
+	if err := json.Unmarshal(data, &parts, decodeOptions); err != nil {
 		return err
 	}
 	*r = PasswordRule{}
 	for i, into := range []any{&r.Key, &r.Params}[:min(2, len(parts))] {
-		if err := json.Unmarshal(parts[i], into, decodeOptions()); err != nil {
+		if err := json.Unmarshal(parts[i], into, decodeOptions); err != nil {
 			return err
 		}
 	}

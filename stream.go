@@ -29,7 +29,7 @@ type stream struct {
 	timeout time.Duration
 	limit   int64 // bounds the bytes of an item
 	item    int64 // bytes read since the last item
-	weight  int64 // of these bytes
+	weight  int64 // of the bytes of a long item; see tooDense
 
 	mu      sync.Mutex
 	changed sync.Cond // of anything below
@@ -68,7 +68,7 @@ func (s *stream) Read(p []byte) (n int, err error) {
 	switch {
 	case s.item > s.limit:
 		return 0, errTooLarge
-	case s.item > mayBeDense && s.weight > s.item:
+	case s.weight > s.item:
 		return 0, errTooDense
 	}
 	s.mu.Lock()
@@ -85,7 +85,9 @@ func (s *stream) Read(p []byte) (n int, err error) {
 	}
 	if n > 0 {
 		s.item += int64(n)
-		s.weight += int64(weight(p[:n]))
+		if s.item > mayBeDense {
+			s.weight += int64(weight(p[:n]))
+		}
 		err = nil
 	}
 	return n, err
@@ -247,10 +249,10 @@ func openList[T any](ctx context.Context, client *Client, e endpoint, callOpts [
 		return l, ctx, err
 	}
 	if c.answer.stream == nil {
-		l.dec = jsontext.NewDecoder(bytes.NewBuffer(c.answer.body), decodeOptions())
+		l.dec = jsontext.NewDecoder(bytes.NewBuffer(c.answer.body), decodeOptions)
 	} else {
 		l.head = new(bytes.Buffer)
-		l.dec = jsontext.NewDecoder(io.TeeReader(c.answer.stream, headOf[T]{l}), decodeOptions())
+		l.dec = jsontext.NewDecoder(io.TeeReader(c.answer.stream, headOf[T]{l}), decodeOptions)
 	}
 	return l, ctx, l.begin()
 }
@@ -326,7 +328,7 @@ func (l *listReader[T]) members() (found bool, err error) {
 func (l *listReader[T]) next() (*T, error) {
 	if l.dec.PeekKind() != ']' {
 		item := new(T)
-		if err := json.UnmarshalDecode(l.dec, item, decodeOptions()); err != nil {
+		if err := json.UnmarshalDecode(l.dec, item); err != nil {
 			return nil, l.failed(err)
 		}
 		if l.call.answer.stream != nil {

@@ -53,14 +53,15 @@ func (r UserRef) String() string { return strings.TrimSpace(r.key + " " + r.valu
 
 // resolveUser converts the reference of the call to a form that the endpoint takes.
 func (c *call) resolveUser(ctx context.Context, opts []CallOption) error {
-	opts = lookingUp(sharing(c.settings.waited, opts))
 	switch {
 	case c.userKeys == nil, c.takes(c.user.key):
 		return nil
 	case c.user.key == refSelf && c.selfless:
 		c.user = UserRef{}
 		return nil
-	case c.user.key == refSelf:
+	}
+	opts = lookingUp(sharing(c.settings.waited, opts))
+	if c.user.key == refSelf {
 		id, err := c.ownID(ctx, opts)
 		if err != nil {
 			return err

@@ -81,7 +81,7 @@ func (p *syncPlanner) readCustomRules(ctx context.Context) error {
 	if err != nil || !known {
 		return err
 	}
-	p.rules.knows = strings.TrimSpace(text) == "" || json.Unmarshal([]byte(text), &p.rules.custom, decodeOptions()) == nil
+	p.rules.knows = strings.TrimSpace(text) == "" || json.Unmarshal([]byte(text), &p.rules.custom, decodeOptions) == nil
 	return nil
 }
 

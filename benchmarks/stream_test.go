@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/metrics"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -67,9 +68,15 @@ func (r *userReader) piece() []byte {
 		if r.next > 1 {
 			b = append(b, ',')
 		}
-		b = fmt.Appendf(b, `{"_id":"%017d","username":"user.number.%d","name":"User Number %d","emails":[{"address":"user.%d@example.org","verified":true}],`+
-			`"type":"user","roles":["user"],"active":true,"status":"offline","statusText":"","utcOffset":1,"avatarETag":"abcdefghij","lastLogin":"2026-01-01T10:00:00.000Z"}`,
-			r.next, r.next, r.next, r.next)
+		// Without package fmt, whose time would count for both who read.
+		n := strconv.AppendInt(nil, int64(r.next), 10)
+		b = append(b, `{"_id":"`...)
+		b = append(append(b, "00000000000000000"[len(n):]...), n...)
+		b = append(append(b, `","username":"user.number.`...), n...)
+		b = append(append(b, `","name":"User Number `...), n...)
+		b = append(append(b, `","emails":[{"address":"user.`...), n...)
+		b = append(b, `@example.org","verified":true}],"type":"user","roles":["user"],"active":true,"status":"offline","statusText":"","utcOffset":1,`+
+			`"avatarETag":"abcdefghij","lastLogin":"2026-01-01T10:00:00.000Z"}`...)
 	default:
 		b = fmt.Appendf(b, `],"count":%d,"offset":0,"total":%d,"success":true}`, r.n, r.n)
 	}
@@ -184,7 +191,7 @@ func TestListAtAnySize(t *testing.T) { //nolint:paralleltest // it measures
 		// A collector that runs as by default lets 4 MiB of garbage come together first.
 		assert.Less(t, heap.Peak, uint64(8<<20), "and with the garbage of users that were dropped")
 		if !raced {
-			assert.LessOrEqual(t, share, 0.75, "time")
+			assert.LessOrEqual(t, share, 0.7, "time")
 		}
 		assert.Less(t, float64(first)/float64(took), 0.05, "the first user comes early")
 	}

@@ -8,22 +8,22 @@ import (
 )
 
 const (
-	// defaultLimit and defaultWindow are a server's, unless it is configured otherwise.
+	// defaultLimit and defaultWindow are the defaults of servers.
 	defaultLimit  = 10
 	defaultWindow = time.Minute
-	// patience is how long one probe is waited for before another is sent.
+	// patience is how long to wait for the answer to a probe before sending another.
 	patience = time.Second
 	// afterReset is added to every reset: the server opens a window strictly after it.
 	afterReset = 2 * time.Millisecond
 	// jitter is how far two readings of the same reset can be apart.
 	jitter = 20 * time.Millisecond
-	// roundedUp is how far a wait that was told in whole seconds can be off.
+	// roundedUp is the largest error of a wait that was given in whole seconds.
 	roundedUp = 1500 * time.Millisecond
 	// longestGuess bounds the windows that are inferred from refusals alone. A longer
-	// wait is a proxy's, and says nothing about later windows.
+	// wait comes from a proxy, and says nothing about later windows.
 	longestGuess = 2 * time.Minute
-	// memory is for how many windows something is taken to hold that only experience
-	// says: an inferred limit, and that a caller is limited.
+	// memory is the number of windows for which an inferred limit is used, and for which a
+	// caller counts as limited.
 	memory = 10
 )
 
@@ -37,30 +37,30 @@ const (
 // Time is divided into generations, each of which is one window of the server or one
 // attempt to find out about it.
 type budget struct {
-	limit         int       // calls in one window; 0: not known
-	guessed       time.Time // until when a limit holds that was inferred; zero: it was told
-	guessedIn     uint64    // generation that it was inferred in
+	limit         int       // calls in one window; 0: unknown
+	guessed       time.Time // when an inferred limit expires; zero: the server sent it
+	guessedIn     uint64    // generation in which it was inferred
 	generation    uint64
 	probing       bool      // the generation's window is not known yet
 	started       time.Time // when the generation's first call was sent
-	id            int64     // Sighting.Window of the window; 0: it is presumed
+	id            int64     // Sighting.Window of the window; 0: presumed
 	told          int       // the lowest Remaining of the window
 	reset         time.Time // end of the window
 	others        []other   // open windows of other instances behind a balancer
-	blind         int       // answers without news since the last that told of a window
-	closed        time.Time // until when a refusal closes the route
+	blind         int       // answers without news since the last one about a window
+	closed        time.Time // when the route opens again after a refusal
 	length        time.Duration
-	previous      time.Duration // length of the window before
-	sent          int           // calls of the generation, and what others are known to have used
+	previous      time.Duration // length of the previous window
+	sent          int           // calls of the generation, and the known calls of others
 	own           int           // calls of the generation
-	counted       int           // of them, by what the answers of the window said
+	counted       int           // of them, according to the answers of the window
 	crowded       bool          // somebody else at the address uses the window
-	crowdedBefore bool          // or used the one before
+	crowdedBefore bool          // or used the previous one
 	underWay      int           // of the generation
 	silent        int           // answers of the generation without news of the limit
-	silentAt      uint64        // number of the last pass given out when the latest of them came
+	silentAt      uint64        // number of the last pass when the latest of them came
 	heard         time.Time     // the last answer
-	refusals      int           // in a row that do not say how long to wait
+	refusals      int           // in a row without a time to wait
 	latency       time.Duration // of late
 }
 
@@ -71,11 +71,11 @@ type other struct {
 	reset time.Time
 }
 
-// open reports whether a window is known that is not over.
+// open reports whether there is a known window that has not ended.
 func (b *budget) open(now time.Time) bool { return !b.probing && now.Before(b.reset) }
 
-// left is how many calls the open window takes on top of those under way. With several
-// instances it is not known which of them a call will meet: every one must have room.
+// left returns the number of calls that the open window takes in addition to those under
+// way. With several instances, a call may reach any of them, so each must have room.
 func (b *budget) left() int {
 	if len(b.others) == 0 {
 		return min(b.told-b.underWay, b.limit-b.sent)
@@ -87,7 +87,7 @@ func (b *budget) left() int {
 	return told - b.underWay - b.blind
 }
 
-// admit counts a call that may be sent now.
+// admit counts a call that is about to be sent.
 func (b *budget) admit(now time.Time) bool {
 	if now.Before(b.closed) {
 		return false
@@ -102,7 +102,7 @@ func (b *budget) admit(now time.Time) bool {
 	return true
 }
 
-// turn forgets the windows that are over, and begins a generation if none is left.
+// turn forgets windows that have ended, and begins a generation if none is left.
 func (b *budget) turn(now time.Time) {
 	b.others = slices.DeleteFunc(b.others, func(o other) bool { return !now.Before(o.reset) })
 	if b.open(now) {
@@ -126,14 +126,14 @@ func (b *budget) turn(now time.Time) {
 	b.crowdedBefore, b.crowded = b.crowded, false
 }
 
-// room is how many calls may be under way.
+// room returns the number of calls that may be under way.
 func (b *budget) room(now time.Time) int {
 	if b.open(now) {
 		left := b.left()
 		switch {
 		case b.hurried(now, left):
 			return b.underWay + left
-		case b.crowded || b.crowdedBefore: // the others send calls, too, and each must learn of them
+		case b.crowded || b.crowdedBefore: // others send calls, too, and this gate must learn of each
 			return min(left, 1)
 		}
 		return left
@@ -142,20 +142,20 @@ func (b *budget) room(now time.Time) int {
 	if b.limit > 0 {
 		return min(1<<min(waited, 10), (b.limit+1)/2, defaultLimit)
 	}
-	// Nothing is known: one call more for each answer. The one above the default limit
-	// goes alone.
+	// Nothing is known: each answer allows one more call. The call above the default
+	// limit is sent alone.
 	switch {
 	case b.silent > defaultLimit:
 		return defaultLimit
 	case b.silent+b.underWay < defaultLimit:
 		return min(max(1+b.silent, b.overdue(waited)), defaultLimit-b.silent)
 	}
-	slow := now.Sub(b.news()) / max(patience, 2*b.latency) // one that takes long does not hold up the others
+	slow := now.Sub(b.news()) / max(patience, 2*b.latency) // a slow call does not delay the others
 	return min(max(defaultLimit-b.silent, 1)+int(slow), defaultLimit)
 }
 
-// overdue is how many calls may be under way into the unknown if none was answered for
-// so many seconds.
+// overdue returns the number of calls that may be under way without a known window if none
+// was answered for the given number of seconds.
 func (b *budget) overdue(waited int) int {
 	switch {
 	case waited < 1:
@@ -168,9 +168,9 @@ func (b *budget) overdue(waited int) int {
 	return defaultLimit
 }
 
-// hurried reports whether calls take so long that the window would be over if never
-// more were under way than remain. That rule, where time allows it, keeps the harm low
-// that calls of neighbours do.
+// hurried reports whether calls are so slow that the window would end before its calls are
+// used if no more were under way than remain. Where time allows it, that rule limits the
+// effect of a neighbour's calls.
 func (b *budget) hurried(now time.Time, left int) bool {
 	if left <= 0 {
 		return false
@@ -179,7 +179,7 @@ func (b *budget) hurried(now time.Time, left int) bool {
 	return time.Duration(rounds)*b.latency > b.reset.Sub(now)/4
 }
 
-// ended takes a call of the present generation off those under way.
+// ended removes a call of the present generation from those under way.
 func (b *budget) ended(now time.Time, took time.Duration, kind Kind) {
 	b.underWay--
 	if kind == Unsent || kind == Refused {
@@ -192,11 +192,11 @@ func (b *budget) ended(now time.Time, took time.Duration, kind Kind) {
 	}
 }
 
-// quiet takes in an answer of the present generation that told nothing about the limit.
-// The call may have been counted.
+// quiet records an answer of the present generation that says nothing about the limit. The
+// call may have been counted.
 func (b *budget) quiet(now time.Time, last uint64) {
 	if b.limit == 0 && b.silent <= defaultLimit && now.Sub(b.started) > defaultWindow {
-		b.started, b.silent = now, 0 // those before it were of another window
+		b.started, b.silent = now, 0 // earlier ones belong to another window
 	}
 	b.refusals = 0
 	b.silent++
@@ -210,24 +210,24 @@ func (b *budget) quiet(now time.Time, last uint64) {
 	}
 }
 
-// presume opens a window that no answer told about.
+// presume opens a window that no answer has described.
 func (b *budget) presume(now time.Time, told int) {
 	b.probing, b.id, b.told = false, 0, told
 	b.reset = now.Add(b.windowLength() + b.latency + afterReset)
 }
 
-// learn takes in the headers of a call that was counted. number is that of its pass if
-// it is of the present generation, else zero; last is that of the last pass given out.
+// learn records the headers of a call that was counted. number is that of its pass if it
+// belongs to the present generation, or else zero; last is that of the last pass.
 func (b *budget) learn(now time.Time, number, last uint64, seen Sighting) {
 	b.refusals = 0
-	if seen.Limit <= 0 { // the headers are not complete
+	if seen.Limit <= 0 { // the headers are incomplete
 		if number > 0 {
 			b.quiet(now, last)
 		}
 		return
 	}
 	b.limit, b.guessed = seen.Limit, time.Time{}
-	if seen.Remaining >= seen.Limit { // which cannot be, since this call was counted
+	if seen.Remaining >= seen.Limit { // impossible, because this call was counted
 		seen.Remaining = max(b.limit-b.sent, 0)
 	}
 	if seen.Reset <= 0 {
@@ -242,13 +242,13 @@ func (b *budget) learn(now time.Time, number, last uint64, seen Sighting) {
 	}
 	b.sent = max(b.sent, b.limit-b.told)
 	b.crowded = b.crowded || b.limit-b.told > b.own
-	if b.silent == 0 || number > b.silentAt { // else it may not include all that were sent
+	if b.silent == 0 || number > b.silentAt { // otherwise it may not include all calls that were sent
 		used := max(b.limit-b.told, b.counted) // a proxy may answer with the Remaining of another call
 		b.sent, b.blind = min(b.sent, used+b.underWay), 0
 	}
 }
 
-// meet takes in what an answer says of its window.
+// meet records what an answer says about its window.
 func (b *budget) meet(now, reset time.Time, seen Sighting) {
 	switch {
 	case b.same(now, seen):
@@ -266,7 +266,7 @@ func (b *budget) meet(now, reset time.Time, seen Sighting) {
 	}
 }
 
-// meetOther takes in what an answer says of the window of another instance.
+// meetOther records what an answer says about the window of another instance.
 func (b *budget) meetOther(reset time.Time, seen Sighting) {
 	for i := range b.others {
 		o := &b.others[i]
@@ -285,17 +285,17 @@ func (b *budget) same(now time.Time, seen Sighting) bool {
 	return b.open(now) && b.id != 0 && near(b.id, seen.Window)
 }
 
-// near reports whether two readings are of the same reset.
+// near reports whether two readings belong to the same reset.
 func near(x, y int64) bool { return max(x-y, y-x) <= jitter.Milliseconds() }
 
-// latest corrects the end of a window: to what the latest answer says, and of readings
-// that differ a little to the highest.
+// latest returns the corrected end of a window: that of the latest answer, or the later one
+// of two readings that differ a little.
 func latest(id, seen int64, reset time.Time) (highest int64, corrected time.Time) {
 	highest = max(id, seen)
 	return highest, reset.Add(time.Duration(highest-seen) * time.Millisecond)
 }
 
-// enter takes up another window.
+// enter begins another window.
 func (b *budget) enter(now, reset time.Time, seen Sighting) {
 	length := seen.Reset
 	if b.id == 0 && b.open(now) { // it has been presumed since the first call
@@ -305,7 +305,7 @@ func (b *budget) enter(now, reset time.Time, seen Sighting) {
 	b.previous, b.length = b.length, length
 }
 
-// refuse takes in a refusal. current tells whether the call was of the present
+// refuse records a refusal. current reports whether the call belongs to the present
 // generation.
 func (b *budget) refuse(now time.Time, current bool, seen Sighting) {
 	if seen.Limit > 0 {
@@ -313,7 +313,7 @@ func (b *budget) refuse(now time.Time, current bool, seen Sighting) {
 	}
 	wait := seen.Reset
 	switch {
-	case wait <= 0 && seen.Window > 0: // its window is over
+	case wait <= 0 && seen.Window > 0: // its window has ended
 		return
 	case wait <= 0:
 		wait = min(patience<<min(b.refusals, 10), defaultWindow)
@@ -325,14 +325,14 @@ func (b *budget) refuse(now time.Time, current bool, seen Sighting) {
 	case seen.Window > 0:
 		b.meet(now, until, seen)
 	case b.open(now) && b.id != 0 && until.Sub(b.reset).Abs() <= roundedUp:
-		b.told = 0 // the window's own reset is more exact than whole seconds
-	case b.open(now) && b.id != 0: // a proxy's; the window goes on afterwards
+		b.told = 0 // the reset of the window is more exact than whole seconds
+	case b.open(now) && b.id != 0: // from a proxy; the window continues afterwards
 		b.close(until)
 	default:
 		if current {
 			b.guess(now, until)
 		} else {
-			b.started = now // of the window, nothing before is known
+			b.started = now // nothing is known about the window before
 		}
 		b.probing, b.id, b.reset, b.told = false, 0, until, 0
 	}
@@ -344,8 +344,8 @@ func (b *budget) close(until time.Time) {
 	}
 }
 
-// guess infers the limit from the number of calls that passed before a refusal that
-// came without headers.
+// guess infers the limit from the number of calls that passed before a refusal without
+// headers.
 func (b *budget) guess(now, until time.Time) {
 	told := b.limit > 0 && b.guessed.IsZero()
 	length := until.Sub(b.started) - b.latency/2
@@ -357,7 +357,7 @@ func (b *budget) guess(now, until time.Time) {
 	b.guessed, b.guessedIn = now.Add(memory*length), b.generation
 }
 
-// windowLength is how long a window lasts, as far as the last two showed.
+// windowLength returns the length of a window, judging by the last two.
 func (b *budget) windowLength() time.Duration {
 	if length := max(b.length, b.previous); length > 0 {
 		return length
@@ -365,10 +365,10 @@ func (b *budget) windowLength() time.Duration {
 	return defaultWindow
 }
 
-// recently is for how long a caller is taken to be limited after an answer said so.
+// recently returns how long a caller counts as limited after an answer said so.
 func (b *budget) recently() time.Duration { return min(memory*b.windowLength(), keep) }
 
-// next is when something changes for those who wait.
+// next returns when something changes for waiting calls.
 func (b *budget) next(now time.Time) time.Duration {
 	switch {
 	case now.Before(b.closed):
@@ -385,7 +385,7 @@ func (b *budget) next(now time.Time) time.Duration {
 	return patience - now.Sub(b.news())%patience
 }
 
-// news is when the generation was last heard of.
+// news returns the time of the last answer in the generation.
 func (b *budget) news() time.Time {
 	if b.heard.After(b.started) {
 		return b.heard
@@ -393,15 +393,15 @@ func (b *budget) news() time.Time {
 	return b.started
 }
 
-// worse reports whether calls may have to wait for longer than they had to before.
+// worse reports whether calls may have to wait longer than before.
 func (b *budget) worse(before *budget) bool {
 	return b.limit != before.limit || b.closed != before.closed || b.reset.Sub(before.reset) > jitter
 }
 
-// usedUp reports whether a window is known of which nothing is left.
+// usedUp reports whether there is a known window without remaining calls.
 func (b *budget) usedUp(now time.Time) bool { return b.open(now) && b.left() <= 0 }
 
-// usedUntil is when the window that is used up first is over.
+// usedUntil returns when the first window that is used up ends.
 func (b *budget) usedUntil() time.Time {
 	told, reset := b.told, b.reset
 	for _, o := range b.others {
@@ -412,11 +412,12 @@ func (b *budget) usedUntil() time.Time {
 	return reset
 }
 
-// wait is how long a call has to wait at least that has so many others before it.
+// wait returns the shortest time that a call with the given number of calls before it has to
+// wait.
 func (b *budget) wait(now time.Time, ahead int) time.Duration {
 	closed := max(b.closed.Sub(now), 0)
 	if b.limit == 0 {
-		if b.open(now) { // by a refusal
+		if b.open(now) { // because of a refusal
 			return max(closed, b.reset.Sub(now))
 		}
 		return closed

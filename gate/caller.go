@@ -2,8 +2,9 @@ package gate
 
 import "time"
 
-// proven is how many answers without headers in a row let all calls of a caller go.
-// Up to there as many calls may be under way as such answers have come.
+// proven is the number of answers without headers in a row after which all calls of a
+// caller are let through. Before that, as many calls may be under way as there were such
+// answers.
 const proven = 64
 
 // caller is an account on one route.
@@ -12,14 +13,14 @@ type caller struct {
 	limited time.Time // when an answer last said that the caller is limited
 	frees   int       // answers in a row without headers, while not known to be limited
 	since   time.Time // the first of them
-	beyond  bool      // one of them came though the window was used up
-	trials  int       // calls under way that were let through because of them
+	beyond  bool      // one of them came although the window was used up
+	trials  int       // calls under way that they have let through
 	waiting int       // calls in the queue
 	exempt  bool
 }
 
-// free takes in a success without limit headers, which was a trial if it was sent
-// beyond the budget. Calls that would fit into two windows prove nothing.
+// free records a success without limit headers. It was a trial if the budget did not count
+// it. Calls that would fit into two windows prove nothing.
 func (c *caller) free(now time.Time, window time.Duration, trial bool) {
 	c.beyond = c.beyond || trial
 	if c.frees <= defaultLimit && !c.beyond && now.Sub(c.since) > window {
@@ -29,13 +30,13 @@ func (c *caller) free(now time.Time, window time.Duration, trial bool) {
 	c.exempt = c.frees >= proven
 }
 
-// limit takes in that a call was counted or refused.
+// limit records that a call was counted or refused.
 func (c *caller) limit(now time.Time) {
 	c.limited, c.frees, c.beyond, c.exempt = now, 0, false, false
 }
 
-// limitedLately reports whether an answer said so not long ago. A success without
-// headers then says nothing: they were lost on the way.
+// limitedLately reports whether a recent answer said that the caller is limited. A success
+// without headers then proves nothing, because the headers may have been lost.
 func (c *caller) limitedLately(now time.Time, b *budget) bool {
 	return !c.limited.IsZero() && now.Sub(c.limited) < b.recently()
 }

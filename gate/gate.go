@@ -110,7 +110,7 @@ func (e *WaitError) Error() string {
 // it depends on is not available and it was told not to fall back.
 var ErrUnavailable = errors.New("gate: unavailable")
 
-// ended is the error of a context that is over, with its cause.
+// ended returns the error of a context that has ended, with its cause.
 func ended(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	if errors.Is(cause, err) {

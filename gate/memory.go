@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// keep is how long a route or a caller that is not used is remembered.
+// keep is how long an unused route or caller is remembered.
 const keep = time.Hour
 
 // Memory is the gate of one process. Clients that call the same server from one process
@@ -65,7 +65,7 @@ func (m *Memory) locked(r Route) *window {
 		if !w.gone {
 			return w
 		}
-		w.mu.Unlock() // swept in the same moment
+		w.mu.Unlock() // swept at the same moment
 	}
 }
 
@@ -83,13 +83,13 @@ func (m *Memory) add(r Route) *window {
 	return w
 }
 
-// sweep forgets the routes and callers that are no longer used. It runs for as long as
-// there are any.
+// sweep forgets routes and callers that are no longer used. It runs as long as there are
+// any.
 func (m *Memory) sweep() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	kept := make(map[Route]*window) // since a map never gives its memory back
+	kept := make(map[Route]*window) // because a map never shrinks
 	for route, w := range m.windows {
 		if !w.retire(now) {
 			kept[route] = w

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// waiter is a call that waits to be let through.
+// waiter is a call in the queue.
 type waiter struct {
 	caller   *caller
 	place    uint64
 	element  *list.Element // in the queue; nil when it has left
 	hold     time.Duration
-	deadline time.Time          // by which it has to be let through; zero: none
-	tell     bool               // the length of its wait is not yet told
-	wait     chan time.Duration // takes the length, once
+	deadline time.Time          // for letting it through; zero: none
+	tell     bool               // the length of its wait has not been reported yet
+	wait     chan time.Duration // receives the length, once
 	ready    chan struct{}      // closed when pass or err is set
 	pass     Pass
 	err      error
@@ -23,10 +23,10 @@ type waiter struct {
 // queue holds the waiters in order of their places.
 type queue struct {
 	list list.List
-	last uint64 // place given out
+	last uint64 // place that was assigned
 }
 
-// place is the one that a call asks to keep, or a new one at the end.
+// place returns the place that a call asks to keep, or a new one at the end.
 func (q *queue) place(asked uint64) uint64 {
 	if asked > 0 && asked <= q.last {
 		return asked
@@ -35,7 +35,7 @@ func (q *queue) place(asked uint64) uint64 {
 	return q.last
 }
 
-// precedes reports whether nobody who waits comes before the place.
+// precedes reports whether no waiter comes before the place.
 func (q *queue) precedes(place uint64) bool {
 	front := q.list.Front()
 	return front == nil || place < of(front).place
@@ -62,7 +62,7 @@ func (q *queue) front() *waiter {
 	return nil
 }
 
-// all yields the waiters in order. The one that is yielded may be removed.
+// all yields the waiters in order. The caller may remove the one that is yielded.
 func (q *queue) all() iter.Seq[*waiter] {
 	return func(yield func(*waiter) bool) {
 		for e := q.list.Front(); e != nil; {

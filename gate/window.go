@@ -9,19 +9,19 @@ import (
 // window is the queue for one route, its budget, and its callers.
 type window struct {
 	mu      sync.Mutex
-	gone    bool // swept; a new one has taken its place
+	gone    bool // swept, and replaced by a new one
 	budget  budget
 	callers map[string]*caller
 	queue   queue
 	number  uint64           // of the last pass
 	passes  map[uint64]lease // under way
-	voids   time.Time        // when the first of them is void
+	voids   time.Time        // when the first of them expires
 	timer   *time.Timer
-	hopeful int  // callers that may prove to be exempt
-	used    bool // the window is used up; those who wait know
+	hopeful int  // callers that may turn out to be exempt
+	used    bool // the window is used up, and waiting calls know it
 }
 
-// lease is a pass that was given out.
+// lease is a pass that is in use.
 type lease struct {
 	generation uint64 // of the budget; zero: the call is a trial beyond it
 	caller     *caller
@@ -32,7 +32,7 @@ func newWindow() *window {
 	return &window{callers: make(map[string]*caller), passes: make(map[uint64]lease)}
 }
 
-// caller returns the entry of an account, and makes it.
+// caller returns the entry of an account, which it creates if necessary.
 func (w *window) caller(name string, now time.Time) *caller {
 	c := w.callers[name]
 	if c == nil {
@@ -80,7 +80,7 @@ func (w *window) enter(ctx context.Context, e *Entry) (Pass, error) {
 	return w.wait(ctx, e, self)
 }
 
-// wait waits until it is settled what becomes of a waiter.
+// wait waits until a waiter is let through or refused.
 func (w *window) wait(ctx context.Context, e *Entry, self *waiter) (Pass, error) {
 	var enough <-chan time.Time
 	if e.MaxWait > 0 {
@@ -102,8 +102,8 @@ func (w *window) wait(ctx context.Context, e *Entry, self *waiter) (Pass, error)
 	}
 }
 
-// giveUp takes a waiter whose time is over out of the queue. Without an error that is its
-// MaxWait; then it goes if it may go in this very moment.
+// giveUp removes a waiter whose time is over from the queue. Without an error its MaxWait has
+// passed; then it is let through if that is possible at this moment.
 func (w *window) giveUp(self *waiter, err error) (Pass, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -117,14 +117,14 @@ func (w *window) giveUp(self *waiter, err error) (Pass, error) {
 	}
 	if self.element != nil {
 		w.queue.remove(self)
-	} else if self.err == nil { // let through in the same moment
+	} else if self.err == nil { // let through at the same moment
 		w.settle(now, self.caller, self.pass.Number, Sighting{Kind: Unsent})
 	}
 	w.dispatch(now)
 	return Pass{}, err
 }
 
-// admit gives out a pass, if a call may go now.
+// admit returns a pass if a call may be sent now.
 func (w *window) admit(now time.Time, c *caller, place uint64, hold time.Duration) (Pass, bool) {
 	if w.budget.admit(now) {
 		return w.pass(now, lease{generation: w.budget.generation, caller: c}, place, hold), true
@@ -135,7 +135,7 @@ func (w *window) admit(now time.Time, c *caller, place uint64, hold time.Duratio
 	return w.trial(now, c, place, hold), true
 }
 
-// trial gives out a pass beyond the budget.
+// trial returns a pass that the budget does not count.
 func (w *window) trial(now time.Time, c *caller, place uint64, hold time.Duration) Pass {
 	c.trials++
 	return w.pass(now, lease{caller: c}, place, hold)
@@ -151,7 +151,7 @@ func (w *window) pass(now time.Time, l lease, place uint64, hold time.Duration) 
 	return Pass{Number: w.number, Place: place, Probe: l.generation > 0 && w.budget.probing}
 }
 
-// settle takes in how a call ended that was let through.
+// settle records the end of a call that was let through.
 func (w *window) settle(now time.Time, c *caller, number uint64, seen Sighting) {
 	if number == 0 && c.exempt && seen.Kind <= Free {
 		return
@@ -190,7 +190,7 @@ func (w *window) settle(now time.Time, c *caller, number uint64, seen Sighting) 
 	}
 }
 
-// limited takes in that a caller's call was counted or refused.
+// limited records that a caller's call was counted or refused.
 func (w *window) limited(now time.Time, c *caller) {
 	if c.frees > 0 && !c.exempt {
 		w.hopeful--
@@ -202,7 +202,7 @@ func (w *window) limited(now time.Time, c *caller) {
 	}
 }
 
-// free takes in that a caller's call succeeded without limit headers.
+// free records that a caller's call succeeded without limit headers.
 func (w *window) free(now time.Time, c *caller, trial bool) {
 	if c.exempt || c.limitedLately(now, &w.budget) {
 		return
@@ -222,7 +222,7 @@ func (w *window) free(now time.Time, c *caller, trial bool) {
 	}
 }
 
-// dispatch lets through those who wait, in order of their places, as far as it goes.
+// dispatch lets waiting calls through, in the order of their places, as long as it can.
 func (w *window) dispatch(now time.Time) {
 	w.expire(now)
 	for front := w.queue.front(); front != nil; front = w.queue.front() {
@@ -258,7 +258,7 @@ func (w *window) release(self *waiter) {
 	close(self.ready)
 }
 
-// ahead is how many calls before the waiter are known to be limited.
+// ahead returns the number of calls before the waiter that are known to be limited.
 func (w *window) ahead(now time.Time, self *waiter) (n int) {
 	if w.queue.last == self.place { // the end of the queue
 		for _, c := range w.callers {
@@ -282,7 +282,7 @@ func (w *window) ahead(now time.Time, self *waiter) (n int) {
 	return n
 }
 
-// reckonAll reckons anew how long all have to wait.
+// reckonAll estimates again how long all waiting calls have to wait.
 func (w *window) reckonAll(now time.Time) {
 	ahead := 0
 	for waiting := range w.queue.all() {
@@ -295,7 +295,7 @@ func (w *window) reckonAll(now time.Time) {
 	}
 }
 
-// reckon tells a waiter how long it has to wait, and sends it away if that is too long.
+// reckon estimates how long a waiter has to wait, and refuses it if that is too long.
 func (w *window) reckon(now time.Time, self *waiter, ahead int) {
 	if !self.tell && self.deadline.IsZero() || self.caller.frees > 0 {
 		return
@@ -312,7 +312,7 @@ func (w *window) reckon(now time.Time, self *waiter, ahead int) {
 	}
 }
 
-// expire takes back passes that are void.
+// expire removes passes that have expired.
 func (w *window) expire(now time.Time) {
 	if w.voids.IsZero() || now.Before(w.voids) {
 		return
@@ -321,7 +321,7 @@ func (w *window) expire(now time.Time) {
 	for number, l := range w.passes {
 		switch {
 		case !l.void.After(now):
-			l.sent = now // it took no time that tells anything
+			l.sent = now // its duration says nothing
 			w.passes[number] = l
 			w.settle(now, l.caller, number, Sighting{Kind: Nothing})
 		case w.voids.IsZero() || l.void.Before(w.voids):
@@ -330,7 +330,7 @@ func (w *window) expire(now time.Time) {
 	}
 }
 
-// schedule sets the timer for those who wait.
+// schedule sets the timer for waiting calls.
 func (w *window) schedule(now time.Time) {
 	if w.queue.front() == nil {
 		if w.timer != nil {
@@ -353,13 +353,13 @@ func (w *window) schedule(now time.Time) {
 	})
 }
 
-// retire forgets callers that are no longer used, and reports whether the window is not
-// used either. Then it must not be used any more.
+// retire forgets callers that are no longer used, and reports whether the window is no longer
+// used either. In that case it must not be used again.
 func (w *window) retire(now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.expire(now)
-	kept := make(map[string]*caller) // since a map never gives its memory back
+	kept := make(map[string]*caller) // because a map never shrinks
 	for name, c := range w.callers {
 		switch {
 		case now.Sub(c.used) < keep || c.waiting > 0:

@@ -7,8 +7,8 @@
 //	defer g.Close(ctx)
 //	client, err := rocketchat.New("https://chat.example.org", rocketchat.WithGate(g), …)
 //
-// The scope names the outgoing address. Processes behind one address use the same scope;
-// processes behind another address have limits of their own and use another.
+// The scope names the outgoing address. Processes behind one address use the same scope.
+// Processes behind another address have limits of their own, and use another scope.
 //
 // Without Redis a gate falls back to a [gate.Memory] that has seen every answer so far,
 // and returns by itself; see [WithoutFallback].

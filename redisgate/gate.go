@@ -18,7 +18,7 @@ import (
 	"github.com/rocketchat-go/rocketchat/gate"
 )
 
-// keep is how long a route or a caller that is not used is remembered.
+// keep is how long an unused route or caller is remembered.
 const keep = time.Hour
 
 // Gate is a [gate.Gate] that shares its budgets with other processes.
@@ -65,8 +65,8 @@ var (
 	errClosed = errors.New("redisgate: closed")
 )
 
-// Warm connects to Redis and loads what the gate needs there, so that the first call
-// does not wait for it. Its error says whether Redis can be used.
+// Warm connects to Redis and loads the script of the gate, so that the first call does not
+// wait for it. It returns an error if Redis cannot be used.
 func (g *Gate) Warm(ctx context.Context) error {
 	if err := g.health.broken(); err != nil {
 		return err
@@ -95,7 +95,7 @@ func (g *Gate) Enter(ctx context.Context, e gate.Entry) (gate.Pass, error) {
 	return g.enter(ctx, e, r)
 }
 
-// enter changes between Redis and the process's own gate for as long as it takes.
+// enter uses Redis or the process's own gate, and changes between them while it waits.
 func (g *Gate) enter(ctx context.Context, e gate.Entry, r *route) (gate.Pass, error) {
 	deadline := time.Now().Add(e.MaxWait)
 	announce := e.Waits
@@ -131,14 +131,14 @@ func (g *Gate) enter(ctx context.Context, e gate.Entry, r *route) (gate.Pass, er
 	}
 }
 
-// errMoved is the error of a wait that goes on elsewhere, since Redis went away or came
+// errMoved is the error of a wait that continues elsewhere, because Redis went away or came
 // back.
 var errMoved = errors.New("redisgate: moved")
 
 // alone is the Note of a pass of the process's own gate.
 type alone struct{}
 
-// alone asks the process's own gate, until Redis is back.
+// alone uses the process's own gate until Redis is back.
 func (g *Gate) alone(ctx context.Context, e gate.Entry, back <-chan struct{}) (gate.Pass, error) {
 	if e.Place&foreign != 0 {
 		e.Place = 0
@@ -198,8 +198,8 @@ func (g *Gate) Known(where gate.Route) (gate.RouteLimit, bool) {
 	return g.memory.Known(where)
 }
 
-// Limit asks Redis what all processes together know of a route. A Limit of zero is not
-// known.
+// Limit returns what all processes together know about a route. A Limit of zero is
+// unknown.
 func (g *Gate) Limit(ctx context.Context, where gate.Route) (gate.RouteLimit, error) {
 	if err := g.health.broken(); err != nil {
 		return gate.RouteLimit{}, err
@@ -215,9 +215,9 @@ func (g *Gate) Limit(ctx context.Context, where gate.Route) (gate.RouteLimit, er
 	return known, nil
 }
 
-// Close gives back what the process holds, so that others need not wait for it to be
-// void, and ends the subscription. Calls afterwards are left to the process's own gate,
-// or fail with [WithoutFallback].
+// Close releases the passes of the process, so that others need not wait until they expire,
+// and ends the subscription. Later calls use the process's own gate, or fail with
+// [WithoutFallback].
 func (g *Gate) Close(ctx context.Context) error {
 	g.health.fail(errClosed)
 	g.turns.close()
@@ -246,7 +246,7 @@ func (g *Gate) locked(where gate.Route) *route {
 		if !r.gone {
 			return r
 		}
-		r.mu.Unlock() // swept in the same moment
+		r.mu.Unlock() // swept at the same moment
 	}
 }
 
@@ -264,13 +264,13 @@ func (g *Gate) add(where gate.Route) *route {
 	return r
 }
 
-// sweep forgets the routes and callers that are no longer used. It runs for as long as
-// there are any.
+// sweep forgets routes and callers that are no longer used. It runs as long as there are
+// any.
 func (g *Gate) sweep() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	routes, byKey := make(map[gate.Route]*route), make(map[string]*route) // since a map never gives its memory back
+	routes, byKey := make(map[gate.Route]*route), make(map[string]*route) // because a map never shrinks
 	for where, r := range g.routes {
 		if !r.retire(now) {
 			routes[where], byKey[r.key] = r, r
@@ -289,7 +289,7 @@ func (g *Gate) find(key string) *route {
 	return g.byKey[key]
 }
 
-// all are the routes of now.
+// all returns the present routes.
 func (g *Gate) all() []*route {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
@@ -300,18 +300,22 @@ func (g *Gate) all() []*route {
 	return all
 }
 
-// base is what the names of all keys of the scope begin with. What stands in the braces
-// puts them on one node of a cluster.
-func (g *Gate) base() string { return g.prefix + "{" + g.scope + "}" }
+// layout is the version of what the keys hold. Gates of different layouts do not see each
+// other's keys.
+const layout = "1:"
 
-// hash stands for texts that need not be readable in Redis: a caller's may be an e-mail
-// address.
+// base is the beginning of the names of all keys of the scope. The part in braces puts them
+// on one node of a cluster.
+func (g *Gate) base() string { return g.prefix + layout + "{" + g.scope + "}" }
+
+// hash replaces texts that should not be readable in Redis: that of a caller may be an
+// e-mail address.
 func (g *Gate) hash(texts ...string) string {
 	sum := sha256.Sum256([]byte(g.scope + "\x00" + strings.Join(texts, "\x00")))
 	return hex.EncodeToString(sum[:10])
 }
 
-// ended is the error of a context that is over, with its cause.
+// ended returns the error of a context that has ended, with its cause.
 func ended(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	if errors.Is(cause, err) {

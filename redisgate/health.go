@@ -10,12 +10,12 @@ import (
 const (
 	// retryEvery is how often a Redis that is away is tried.
 	retryEvery = 200 * time.Millisecond
-	// retryRefused is how often one is tried that answers with an error, such as
-	// missing rights.
+	// retryRefused is how often one that answers with an error, such as missing
+	// rights, is tried.
 	retryRefused = time.Second
 )
 
-// health is whether Redis can be used.
+// health says whether Redis can be used.
 type health struct {
 	gate *Gate
 
@@ -25,15 +25,15 @@ type health struct {
 	never bool // it will not be used again
 }
 
-// away returns a channel that is closed when Redis is back, and why it is away. It is
-// nil if Redis is there.
+// away returns a channel that is closed when Redis is back, and why it is away. The channel
+// is nil if Redis is available.
 func (h *health) away() (<-chan struct{}, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.back, h.cause
 }
 
-// broken is the reason why Redis is never used.
+// broken returns the reason why Redis is never used.
 func (h *health) broken() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -51,13 +51,13 @@ func (h *health) fail(cause error) {
 		h.back = make(chan struct{})
 	}
 	h.mu.Unlock()
-	if cause != errClosed { //nolint:errorlint // this very one
+	if cause != errClosed { //nolint:errorlint // exactly this one
 		h.gate.logger.LogAttrs(context.Background(), slog.LevelError, "redisgate: not usable", slog.Any("error", cause))
 	}
 	h.dismiss()
 }
 
-// lost notes that Redis did not do a step.
+// lost records that Redis did not do a step.
 func (h *health) lost(cause error) {
 	h.mu.Lock()
 	already := h.back != nil
@@ -74,7 +74,7 @@ func (h *health) lost(cause error) {
 	go h.revive(final(cause))
 }
 
-// dismiss sends away all who wait for Redis.
+// dismiss ends all waits for Redis.
 func (h *health) dismiss() {
 	for _, r := range h.gate.all() {
 		r.mu.Lock()

@@ -36,7 +36,7 @@ type route struct {
 	keys []string
 
 	mu      sync.Mutex
-	gone    bool // swept; a new one has taken its place
+	gone    bool // swept, and replaced by a new one
 	callers map[string]*caller
 	hashes  map[string]*caller
 	waiters []*waiter // in order of their places
@@ -77,14 +77,14 @@ func (c *caller) learn(kind gate.Kind) {
 	}
 }
 
-// waiter is a call that waits to be let through.
+// waiter is a call in the queue.
 type waiter struct {
 	caller   *caller
 	place    uint64
 	hold     time.Duration
-	deadline time.Time          // by which it has to be let through; zero: none
-	tell     bool               // the length of its wait is not yet told
-	wait     chan time.Duration // takes the length, once
+	deadline time.Time          // for letting it through; zero: none
+	tell     bool               // the length of its wait has not been reported yet
+	wait     chan time.Duration // receives the length, once
 	ready    chan struct{}      // closed when pass or err is set
 	pass     gate.Pass
 	err      error
@@ -196,7 +196,7 @@ func (r *route) giveUp(self *waiter, err error) (gate.Pass, error) {
 		}
 	case err == nil:
 		return self.pass, self.err
-	case ok && self.err == nil: // let through in the same moment
+	case ok && self.err == nil: // let through at the same moment
 		r.leave(self.caller, name, gate.Sighting{Kind: gate.Unsent})
 	}
 	if err == nil {
@@ -493,7 +493,7 @@ func (r *route) reckonAll(now time.Time) {
 	}
 }
 
-// reckon tells a waiter how long it has to wait, and sends it away if that is too long.
+// reckon estimates how long a waiter has to wait, and refuses it if that is too long.
 func (r *route) reckon(now time.Time, self *waiter, ahead int) {
 	if !self.tell && self.deadline.IsZero() || self.caller.hopeful {
 		return

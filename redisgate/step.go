@@ -226,7 +226,8 @@ func (i *info) limit(elapsed time.Duration) (gate.RouteLimit, bool) {
 	return known, known.Limit > 0 || known.Reset > 0
 }
 
-// wait is how long a call has to wait at least that has so many others before it.
+// wait returns the shortest time that a call with the given number of calls before it has to
+// wait.
 func (i *info) wait(elapsed time.Duration, ahead int) time.Duration {
 	closed, reset, length := max(ms(i.Closed)-elapsed, 0), max(ms(i.Reset)-elapsed, 0), ms(i.Length)
 	room := i.Room
