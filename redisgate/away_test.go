@@ -259,8 +259,9 @@ func TestUserWithoutChannels(t *testing.T) {
 			c.WriteError("NOPERM No permissions to access a channel")
 			return true
 		})
-		result := gatetest.Simulation{Calls: 40}.Run(t.Context(), gates...)
-		commands := float64(count.n.Load()) / 40
+		const calls = 36 // of 40 that four windows take: a turn that comes too late costs a call of its window
+		result := gatetest.Simulation{Calls: calls}.Run(t.Context(), gates...)
+		commands := float64(count.n.Load()) / calls
 		t.Log(result, commands)
 		assert.Zero(t, result.Refused+result.Failed)
 		assert.Less(t, result.Over(), .1)
