@@ -50,7 +50,7 @@ const (
 	segmentSize = 64 << 10
 	// watchTime is how long the caller may take for the result of one Read before the stream
 	// reads ahead.
-	watchTime = 50 * time.Millisecond
+	watchTime = 200 * time.Millisecond
 )
 
 func newStream(body io.ReadCloser, cancel context.CancelFunc, timeout time.Duration, limit int64) *stream {
