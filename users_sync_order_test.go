@@ -194,7 +194,7 @@ func TestSyncOfManyCircles(t *testing.T) { //nolint:paralleltest // it compares 
 		c := adminClient(t, srv)
 		fastest := time.Hour
 		var plan *SyncPlan
-		for range 3 {
+		for range 5 {
 			start := time.Now()
 			var err error
 			plan, err = c.Users.PlanSync(t.Context(), desired, SyncOptions{})
@@ -214,7 +214,7 @@ func TestSyncOfManyCircles(t *testing.T) { //nolint:paralleltest // it compares 
 		_, took := plan(n, func(i int) (int, int) { return (i + 1) % n, (i + n - 1) % n })
 		return took
 	}
-	assert.Less(t, float64(circle(400))/float64(circle(100)), 20.0, "four times as many")
+	assert.Less(t, float64(circle(400))/float64(circle(100)), 40.0, "four times as many: 16 times would be squared, 64 cubed")
 }
 
 // TestSyncUpdatesNobodyTwiceAtOnce: an update sends along the bio and the nickname that the
