@@ -260,7 +260,6 @@ func (b *budget) meet(now, reset time.Time, seen Sighting) {
 	case seen.Window > b.id:
 		b.others = append(b.others, other{b.id, b.told, b.reset})
 		b.enter(now, reset, seen)
-		b.sent, b.counted = b.limit-b.told+b.underWay, 0
 	default:
 		b.meetOther(reset, seen)
 	}
@@ -298,8 +297,11 @@ func latest(id, seen int64, reset time.Time) (highest int64, corrected time.Time
 // enter begins another window.
 func (b *budget) enter(now, reset time.Time, seen Sighting) {
 	length := seen.Reset
-	if b.id == 0 && b.open(now) { // it has been presumed since the first call
+	switch {
+	case b.id == 0 && b.open(now): // it has been presumed since the first call
 		length = max(length, reset.Sub(b.started))
+	case !b.probing && !near(b.id, seen.Window): // earlier calls counted in the window before
+		b.sent, b.own, b.counted = b.limit-seen.Remaining+b.underWay, 1+b.underWay, 0
 	}
 	b.probing, b.id, b.told, b.reset = false, seen.Window, seen.Remaining, reset
 	b.previous, b.length = b.length, length

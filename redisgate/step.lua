@@ -167,6 +167,8 @@ local function enter(reset, seen)
 	local length = seen.reset
 	if b.id == 0 and open() then
 		length = math.max(length, reset - b.started)
+	elseif not b.probing and not near(b.id, seen.window) then
+		b.sent, b.own, b.counted = b.limit - seen.remaining + b.under_way, 1 + b.under_way, 0
 	end
 	b.probing, b.id, b.told, b.reset = false, seen.window, seen.remaining, reset
 	b.previous, b.length = b.length, length
@@ -193,7 +195,6 @@ local function meet(reset, seen)
 	elseif seen.window > b.id then
 		table.insert(b.others, { id = b.id, told = b.told, reset = b.reset })
 		enter(reset, seen)
-		b.sent, b.counted = b.limit - b.told + b.under_way, 0
 	else
 		meet_other(reset, seen)
 	end

@@ -54,6 +54,7 @@ func Run(t *testing.T, open func() gate.Gate) {
 		{"calls past the gate tell of windows, too", reports},
 		{"a count that never falls is not believed", stuckCount},
 		{"somebody else in the last window is expected in the next", crowdedBefore},
+		{"a call between two windows does not join them", answeredInTheNext},
 		{"windows can become shorter", shorterWindows},
 		{"what is known", known},
 	} {

@@ -138,6 +138,26 @@ func crowdedBefore(t *testing.T, s *subject) {
 	s.drain(t, all, counted(10, 5, minute-time.Second))
 }
 
+// answeredInTheNext: the calls of a window do not count in the next one, even if a call was
+// sent in the one and answered in the other, again and again.
+func answeredInTheNext(t *testing.T, s *subject) {
+	late := s.enter(t)
+	for range 6 {
+		s.Leave(t.Context(), route, late, counted(10, 9, minute))
+		s.settle()
+		s.call(t, counted(10, 8, minute))
+		s.call(t, counted(10, 7, minute))
+		time.Sleep(minute - 20*time.Millisecond)
+		late = s.enter(t)
+		time.Sleep(50 * time.Millisecond)
+	}
+	s.Leave(t.Context(), route, late, counted(10, 9, minute))
+	s.settle()
+	limit, ok := s.Known(route)
+	assert.True(t, ok)
+	assert.Equal(t, 9, limit.Remaining)
+}
+
 func shorterWindows(t *testing.T, s *subject) {
 	s.call(t, counted(1, 0, 10*minute))
 	time.Sleep(11 * minute)

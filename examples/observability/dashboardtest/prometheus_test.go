@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"testing"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -17,6 +18,7 @@ import (
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 	"github.com/prometheus/prometheus/tsdb/chunks"
 	"github.com/prometheus/prometheus/util/annotations"
+	"github.com/stretchr/testify/require"
 )
 
 // store keeps what was scraped. It is a [storage.Queryable].
@@ -119,13 +121,13 @@ func (s *seriesSet) At() storage.Series {
 	return storage.NewListSeries(s.series[s.at].labels, s.series[s.at].samples)
 }
 
-// query runs a query at every step.
-func (s *store) query(ctx context.Context, expr string, start, end time.Time, step time.Duration) (promql.Matrix, error) {
+// query runs a query at every step of the hour.
+func (h *hour) query(t *testing.T, expr string, step time.Duration) promql.Matrix {
+	t.Helper()
 	engine := promql.NewEngine(promql.EngineOpts{MaxSamples: math.MaxInt32, Timeout: time.Minute, Parser: parser.NewParser(parser.Options{})})
-	query, err := engine.NewRangeQuery(ctx, s, nil, expr, start, end, step)
-	if err != nil {
-		return nil, err
-	}
-	result := query.Exec(ctx)
-	return result.Matrix()
+	query, err := engine.NewRangeQuery(t.Context(), h, nil, expr, h.start.Add(step), h.start.Add(length), step)
+	require.NoError(t, err, expr)
+	matrix, err := query.Exec(t.Context()).Matrix()
+	require.NoError(t, err, expr)
+	return matrix
 }
