@@ -58,6 +58,7 @@ type budget struct {
 	crowdedBefore bool          // or used the previous one
 	underWay      int           // of the generation
 	silent        int           // answers of the generation without news of the limit
+	tried         int           // trials beyond the budget that succeeded in the generation
 	silentAt      uint64        // number of the last pass when the latest of them came
 	heard         time.Time     // the last answer
 	refusals      int           // in a row without a time to wait
@@ -122,7 +123,7 @@ func (b *budget) turn(now time.Time) {
 	}
 	b.generation++
 	b.probing, b.started = true, now
-	b.sent, b.own, b.counted, b.underWay, b.silent, b.blind = 0, 0, 0, 0, 0, 0
+	b.sent, b.own, b.counted, b.underWay, b.silent, b.tried, b.blind = 0, 0, 0, 0, 0, 0, 0
 	b.crowdedBefore, b.crowded = b.crowded, false
 }
 
@@ -196,7 +197,7 @@ func (b *budget) ended(now time.Time, took time.Duration, kind Kind) {
 // call may have been counted.
 func (b *budget) quiet(now time.Time, last uint64) {
 	if b.limit == 0 && b.silent <= defaultLimit && now.Sub(b.started) > defaultWindow {
-		b.started, b.silent = now, 0 // earlier ones belong to another window
+		b.started, b.silent, b.tried = now, 0, 0 // earlier ones belong to another window
 	}
 	b.refusals = 0
 	b.silent++
@@ -331,9 +332,10 @@ func (b *budget) refuse(now time.Time, current bool, seen Sighting) {
 	case b.open(now) && b.id != 0: // from a proxy; the window continues afterwards
 		b.close(until)
 	default:
-		if current {
+		switch {
+		case current:
 			b.guess(now, until)
-		} else {
+		case !b.open(now) && (!b.probing || b.underWay == 0):
 			b.started = now // nothing is known about the window before
 		}
 		b.probing, b.id, b.reset, b.told = false, 0, until, 0
@@ -354,7 +356,10 @@ func (b *budget) guess(now, until time.Time) {
 	if told || b.silent == 0 || length > longestGuess {
 		return
 	}
-	b.limit = b.silent
+	if b.limit > 0 && length < b.length-roundedUp {
+		return // the window began before the generation
+	}
+	b.limit = b.silent + b.tried
 	b.previous, b.length = 0, length
 	b.guessed, b.guessedIn = now.Add(memory*length), b.generation
 }

@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"cmp"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -36,6 +37,56 @@ func TestTable(t *testing.T) {
 			assert.LessOrEqual(t, result.Over(), r.over, r.name)
 		})
 	}
+}
+
+// TestSteadyTable is the same for calls that are made over two hours, alone and in bunches. Held
+// against them is how much later they were sent than by somebody who sees the server's windows,
+// as a share of a window and on average.
+func TestSteadyTable(t *testing.T) {
+	t.Parallel()
+	for _, r := range steadyRows() {
+		for _, bunch := range []int{1, 8, 25} {
+			const seeds = 5
+			var late time.Duration
+			refused := 0
+			for seed := range uint64(seeds) {
+				synctest.Test(t, func(t *testing.T) {
+					s := r.Simulation
+					s.Spread, s.Bunch, s.Seed, s.Callers, s.Uneven, s.Jitter = 2*time.Hour, bunch, seed, 1+int(seed%3)*2, true, 6
+					s.Latency = cmp.Or(s.Latency, 15*time.Millisecond)
+					result := s.Run(t.Context(), gate.NewMemory())
+					assert.Zero(t, result.Failed, r.name)
+					late += result.Late / seeds
+					refused += result.Refused
+				})
+			}
+			share := late.Minutes()
+			t.Logf("%-45s bunches of %2d  %3d of %d refused, %.2f %% of a window late", r.name, bunch, refused, seeds*r.Calls, 100*share)
+			assert.LessOrEqual(t, share, r.over, "%s, bunches of %d", r.name, bunch)
+			assert.LessOrEqual(t, refused, r.refused, "%s, bunches of %d", r.name, bunch)
+		}
+	}
+}
+
+func steadyRows() (all []row) {
+	add := func(late float64, refused int, s gatetest.Simulation, format string, args ...any) {
+		all = append(all, row{Simulation: s, name: fmt.Sprintf(format, args...), over: late, refused: refused})
+	}
+	add(.008, 0, gatetest.Simulation{Calls: 1180}, "98 %% of the limit")
+	add(.002, 0, gatetest.Simulation{Calls: 840}, "70 %% of the limit")
+	add(.030, 0, gatetest.Simulation{Calls: 840, Latency: 300 * time.Millisecond}, "70 %% of the limit, 300 ms")
+	add(.001, 0, gatetest.Simulation{Calls: 360}, "30 %% of the limit")
+	add(.004, 0, gatetest.Simulation{Calls: 84, Limit: 1}, "70 %% of a limit of 1")
+	add(.001, 0, gatetest.Simulation{Calls: 5040, Limit: 60}, "70 %% of a limit of 60")
+	add(.007, 0, gatetest.Simulation{Calls: 5040, Limit: 60, Latency: 300 * time.Millisecond}, "70 %% of a limit of 60, 300 ms")
+	add(.001, 0, gatetest.Simulation{Calls: 840, Unlimited: true}, "no limit")
+	add(0, 0, gatetest.Simulation{Calls: 840, Instances: 2}, "2 instances, in turn")
+	add(0, 0, gatetest.Simulation{Calls: 840, Instances: 3, Balance: gatetest.AtRandom}, "3 instances, at random")
+	add(.002, 1, gatetest.Simulation{Calls: 840, Lost: .5}, "half without headers")
+	add(.040, 170, gatetest.Simulation{Calls: 840, Lost: 1}, "all without headers")
+	add(.040, 240, gatetest.Simulation{Calls: 840, Lost: 1, LostAs: gate.Free}, "all without headers, taken for free")
+	add(.300, 30, gatetest.Simulation{Calls: 600, Neighbour: 3}, "50 %% of the limit, and a neighbour's 3 calls")
+	return all
 }
 
 func rows() (all []row) {

@@ -178,8 +178,11 @@ func (w *window) settle(now time.Time, c *caller, number uint64, seen Sighting) 
 		w.limited(now, c)
 		w.budget.learn(now, number, w.number, seen)
 	default:
-		if current {
+		switch {
+		case current:
 			w.budget.quiet(now, w.number)
+		case trial:
+			w.budget.tried++
 		}
 		if seen.Kind == Free {
 			w.free(now, c, trial)

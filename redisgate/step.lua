@@ -30,7 +30,7 @@ if not b or set_back then
 	b = {
 		limit = 0, guessed = 0, guessed_in = 0, generation = math.max(now, b and b.generation or 0), probing = false,
 		started = 0, id = 0, told = 0, reset = 0, closed = 0, length = 0, previous = 0, sent = 0, under_way = 0,
-		silent = 0, silent_at = 0, blind = 0, heard = 0, refusals = 0, latency = 0, number = 0, stamp = 0, low = 0,
+		silent = 0, tried = 0, silent_at = 0, blind = 0, heard = 0, refusals = 0, latency = 0, number = 0, stamp = 0, low = 0,
 		high = -1, own = 0, counted = 0, crowded = false, crowded_before = false, version = b and b.version or 0, first = '', others = {},
 		callers = {},
 	}
@@ -84,7 +84,7 @@ local function turn()
 	end
 	b.generation = b.generation + 1
 	b.probing, b.started = true, now
-	b.sent, b.own, b.counted, b.under_way, b.silent, b.blind = 0, 0, 0, 0, 0, 0
+	b.sent, b.own, b.counted, b.under_way, b.silent, b.tried, b.blind = 0, 0, 0, 0, 0, 0, 0
 	b.crowded_before, b.crowded = b.crowded, false
 end
 
@@ -150,7 +150,7 @@ end
 
 local function quiet()
 	if b.limit == 0 and b.silent <= default_limit and now - b.started > default_window then
-		b.started, b.silent = now, 0
+		b.started, b.silent, b.tried = now, 0, 0
 	end
 	b.refusals = 0
 	b.silent, b.blind, b.silent_at = b.silent + 1, b.blind + 1, b.number
@@ -234,7 +234,10 @@ local function guess(till)
 	if b.limit > 0 and b.guessed == 0 or b.silent == 0 or length > longest_guess then
 		return
 	end
-	b.limit, b.previous, b.length = b.silent, 0, length
+	if b.limit > 0 and length < b.length - rounded_up then
+		return -- the window began before the generation
+	end
+	b.limit, b.previous, b.length = b.silent + b.tried, 0, length
 	b.guessed, b.guessed_in = now + memory * length, b.generation
 end
 
@@ -258,7 +261,7 @@ local function refuse(current, seen)
 	else
 		if current then
 			guess(seen.at)
-		else
+		elseif not open() and (not b.probing or b.under_way == 0) then
 			b.started = now
 		end
 		b.probing, b.id, b.reset, b.told = false, 0, seen.at, 0
@@ -387,6 +390,8 @@ local function settle(name, seen, void)
 	elseif seen.kind ~= 'unsent' and seen.kind ~= 'lost' then
 		if current then
 			quiet()
+		elseif trial then
+			b.tried = b.tried + 1
 		end
 		if seen.kind == 'free' then
 			free(caller(seen.caller), trial)

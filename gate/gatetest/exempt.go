@@ -144,7 +144,8 @@ func callersApart(t *testing.T, s *subject) {
 			mine.Caller = "admin"
 		}
 		wg.Go(func() {
-			assert.NoError(t, srv.do(t.Context(), s.Gate, gate.Entry{Route: mine}))
+			_, err := srv.do(t.Context(), s.Gate, gate.Entry{Route: mine})
+			assert.NoError(t, err)
 			mu.Lock()
 			defer mu.Unlock()
 			if mine.Caller == "admin" {

@@ -195,7 +195,7 @@ func cancelled(t *testing.T, s *subject) {
 		after := time.Duration(random.Int64N(int64(10 * minute)))
 		wg.Go(func() {
 			defer cancel(nil)
-			if err := srv.do(ctx, s.Gate, gate.Entry{Route: route}); err != nil {
+			if _, err := srv.do(ctx, s.Gate, gate.Entry{Route: route}); err != nil {
 				assert.ErrorIs(t, err, errGone)
 			}
 		})

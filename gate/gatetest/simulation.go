@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -22,10 +24,13 @@ const (
 	Sticky // stays with an instance for 15 calls
 )
 
-// Simulation is a burst of calls on a simulated server. It is meant to run in virtual
+// Simulation is a number of calls on a simulated server. It is meant to run in virtual
 // time, in a testing/synctest bubble.
 type Simulation struct {
-	Calls     int           // all made at once, spread over the gates
+	Calls     int           // spread over the gates
+	Spread    time.Duration // they are made at random moments of this time; zero: all at once
+	Bunch     int           // up to so many of them are made in the same moment; zero: 1
+	Callers   int           // who make them; zero: 1
 	Limit     int           // of the server, calls in one window; zero: 10
 	Unlimited bool          // the server does not limit the caller
 	Window    time.Duration // zero: a minute
@@ -50,6 +55,7 @@ type Result struct {
 	Crowded int           // the most refusals in one window of one instance
 	Took    time.Duration // for all calls
 	Least   time.Duration // that the windows allow if nothing else uses them
+	Late    time.Duration // that a call was sent later than they allow, on average
 }
 
 // Over is the share of time above the least.
@@ -63,6 +69,7 @@ func (r Result) String() string {
 // Run makes the calls through the gates.
 func (s Simulation) Run(ctx context.Context, gates ...gate.Gate) Result {
 	srv := newServer(&s)
+	moments := srv.moments()
 	stop := make(chan struct{})
 	var wg, others sync.WaitGroup
 	if s.Neighbour > 0 {
@@ -70,13 +77,20 @@ func (s Simulation) Run(ctx context.Context, gates ...gate.Gate) Result {
 	}
 	var mu sync.Mutex
 	var result Result
+	var late time.Duration
 	start := time.Now()
-	for i := range s.Calls {
+	for i, made := range moments {
+		time.Sleep(made.at - time.Since(start))
 		wg.Go(func() {
-			err := srv.do(ctx, gates[i%len(gates)], gate.Entry{Route: route, MaxWait: s.MaxWait})
+			e := gate.Entry{Route: route, MaxWait: s.MaxWait}
+			if s.Callers > 1 {
+				e.Route.Caller += strconv.Itoa(i % s.Callers)
+			}
+			sent, err := srv.do(ctx, gates[i%len(gates)], e)
 			mu.Lock()
 			defer mu.Unlock()
 			result.Took = time.Since(start)
+			late += sent.Sub(start) - made.earliest
 			if err != nil {
 				result.Failed++
 			}
@@ -85,6 +99,7 @@ func (s Simulation) Run(ctx context.Context, gates ...gate.Gate) Result {
 	wg.Wait()
 	close(stop)
 	others.Wait()
+	result.Late = late / time.Duration(s.Calls)
 	result.Least = s.Latency
 	if !s.Unlimited {
 		result.Least += time.Duration((s.Calls-1)/s.Limit) * s.Window
@@ -130,23 +145,56 @@ func newServer(s *Simulation) *server {
 	}
 }
 
-// do is a call with its repeats after refusals.
-func (s *server) do(ctx context.Context, g gate.Gate, e gate.Entry) error {
+// moment is when a call is made, and the earliest that it can be sent without a refusal. Both
+// are counted from the beginning.
+type moment struct{ at, earliest time.Duration }
+
+// moments returns when calls are made.
+func (s *server) moments() []moment {
+	all := make([]moment, 0, s.Calls)
+	for len(all) < s.Calls && s.Spread > 0 {
+		at := time.Duration(s.random.Int64N(int64(s.Spread)))
+		for range min(1+s.random.IntN(max(s.Bunch, 1)), s.Calls-len(all)) {
+			all = append(all, moment{at: at})
+		}
+	}
+	all = all[:s.Calls]
+	slices.SortFunc(all, func(x, y moment) int { return cmp.Compare(x.at, y.at) })
+	var in instance
+	var now time.Duration
+	for i := range all {
+		now = max(now, all[i].at)
+		all[i].earliest = now
+		if s.Unlimited {
+			continue
+		}
+		if count, reset := in.takeAt(time.Time{}.Add(now), s.Window); count > s.Limit {
+			now = reset.Sub(time.Time{}) + 1
+			in.takeAt(reset.Add(1), s.Window)
+			all[i].earliest = now
+		}
+	}
+	return all
+}
+
+// do is a call with its repeats after refusals. It returns when the last of them was sent.
+func (s *server) do(ctx context.Context, g gate.Gate, e gate.Entry) (sent time.Time, err error) {
 	deadline := time.Now().Add(e.MaxWait)
 	for {
 		pass, err := g.Enter(ctx, e)
+		sent = time.Now()
 		if err != nil {
-			return err
+			return sent, err
 		}
 		seen := s.send(e.Route.Caller)
 		g.Leave(ctx, e.Route, pass, seen)
 		if seen.Kind != gate.Refused {
-			return nil
+			return sent, nil
 		}
 		e.Place = pass.Place
 		if e.MaxWait > 0 {
 			if e.MaxWait = time.Until(deadline); e.MaxWait <= 0 {
-				return errors.New("no time left")
+				return sent, errors.New("no time left")
 			}
 		}
 	}
@@ -224,7 +272,10 @@ func (s *server) choose() int {
 
 // take counts a call in the present window, and returns which it is.
 func (in *instance) take(length time.Duration) (count int, reset time.Time) {
-	now := time.Now()
+	return in.takeAt(time.Now(), length)
+}
+
+func (in *instance) takeAt(now time.Time, length time.Duration) (count int, reset time.Time) {
 	if in.windows == 0 || now.Sub(in.start) > length {
 		in.start, in.count = now, 0
 		in.windows++
