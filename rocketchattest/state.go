@@ -59,7 +59,7 @@ func (s *Server) Set(name string, value any) {
 	s.settings[name] = value
 }
 
-// Setting returns the value of a server setting: a bool, a number or a text.
+// Setting returns the value of a server setting: a bool, a number or a string.
 func (s *Server) Setting(name string) (value any, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -216,7 +216,8 @@ func (s *Server) issue(username string, add func(*account) *token) (userID, valu
 	return u.id, add(u).value
 }
 
-// Challenge starts the second step of a log-in outside the API, for twoFactorChallenges.verifyChallenge, and returns its id.
+// Challenge starts the second step of a log-in outside the API, for
+// twoFactorChallenges.verifyChallenge, and returns its ID.
 func (s *Server) Challenge(username string) (challengeID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
