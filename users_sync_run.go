@@ -71,7 +71,7 @@ func (p *SyncPlan) checkSteps() error {
 	seen := make(map[int]bool, len(p.Steps))
 	for i, step := range p.Steps {
 		if step.id == 0 || seen[step.id] {
-			return invalid(opSync, fmt.Sprintf("Steps[%d]", i), "must be a step that the plan was made with, once")
+			return invalid(opSync, fmt.Sprintf("Steps[%d]", i), "must be a step of the plan, and appear only once")
 		}
 		seen[step.id] = true
 	}

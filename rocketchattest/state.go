@@ -73,7 +73,7 @@ func (s *Server) Grant(permission string, roles ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.permissions[permission]; !known {
-		must(fmt.Errorf("permission %q: there is none of that name", permission))
+		must(fmt.Errorf("permission %q: does not exist", permission))
 	}
 	s.grant(permission, roles)
 }
@@ -92,7 +92,7 @@ func (s *Server) AddUser(u User) (User, error) {
 	defer s.mu.Unlock()
 	a := s.fromUser(u)
 	if s.unknownRole(a.roles) {
-		return User{}, fmt.Errorf("add user %q: one of the roles %q is none, see Server.AddRole", u.Username, a.roles)
+		return User{}, fmt.Errorf("add user %q: not all of the roles %q exist; see Server.AddRole", u.Username, a.roles)
 	}
 	if err := s.insert(a); err != nil {
 		return User{}, fmt.Errorf("add user %q: %w", u.Username, err)
