@@ -155,7 +155,7 @@ func (s SyncStep) String() string {
 	}
 	line := fmt.Sprintf("%-10s %-20s %s", s.Action, s.Username, strings.Join(changes, ", "))
 	if s.Temporary {
-		line += " (for the moment)"
+		line += " (temporary)"
 	}
 	return strings.TrimSpace(line)
 }
