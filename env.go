@@ -15,9 +15,9 @@ import (
 //	ROCKETCHAT_PASSWORD    the password of the account
 //	ROCKETCHAT_PLAIN_HTTP  true allows an http address; see WithPlainHTTP
 //
-// A token takes precedence over a password. If there is a password, it also answers when
-// the server asks for it as a second factor, even for calls with a token. The options are
-// applied after the environment.
+// A token takes precedence over a password. The password also answers when the server
+// asks for it as a second factor, even for calls with a token. The options are applied
+// after the environment.
 func FromEnv(opts ...Option) (*Client, error) {
 	env, err := fromEnv(os.Getenv)
 	if err != nil {

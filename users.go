@@ -112,9 +112,9 @@ func (s *UsersService) List(ctx context.Context, opts UserListOptions, callOpts 
 	return page, nil
 }
 
-// All returns an iterator over all accounts. It yields every user once. It yields at most
-// one error, and then ends. Users are sorted by ID unless opts say otherwise: IDs never
-// change, so users who exist throughout are never skipped.
+// All returns an iterator over all accounts. It yields every user once, and ends at the
+// first error. Users are sorted by ID unless opts say otherwise: IDs never change, so
+// users who exist throughout are never skipped.
 //
 // The list is read as it arrives: users are yielded before the answer is complete, and
 // memory does not grow with the list. If the caller is slower than the network, the rest is

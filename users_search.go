@@ -143,8 +143,8 @@ func (s *UsersService) Directory(ctx context.Context, opts UserDirectoryOptions,
 }
 
 // AllInDirectory returns an iterator over the users in the directory. It yields every
-// user once. It yields at most one error, and then ends. Users are sorted by the day they
-// joined, which never changes, unless opts say otherwise.
+// user once, and ends at the first error. Users are sorted by the day they joined, which
+// never changes, unless opts say otherwise.
 //
 //   - GET /api/v1/directory, once if the server allows everything in one answer, otherwise
 //     once a page.

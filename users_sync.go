@@ -256,9 +256,10 @@ func (p *SyncPlan) count(a SyncAction) (n int) {
 
 // Calls returns how many calls of each endpoint the plan takes if each succeeds at once.
 // If the client has [WithTwoFactor] and the server has not asked for a second factor
-// before, one call more is counted, to which the server answers by asking. If the
-// function of WithTwoFactor does not answer ahead (see [TwoFactorChallenge.Ahead]), the
-// server asks every time, and these further calls are not counted.
+// before, the count includes the first call of users.update, which the server answers by
+// asking. If the function of WithTwoFactor does not answer ahead (see
+// [TwoFactorChallenge.Ahead]), the server asks every time, and these further calls are
+// not counted.
 func (p *SyncPlan) Calls() map[string]int {
 	calls := make(map[string]int)
 	for _, step := range p.Steps {
