@@ -211,7 +211,7 @@ type memberEnvelope[T any] struct {
 	value  T
 }
 
-// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+// UnmarshalJSONFrom implements [github.com/go-json-experiment/json.UnmarshalerFrom].
 func (e *memberEnvelope[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if kind := dec.PeekKind(); kind != '{' {
 		return fmt.Errorf("expected an object, not %v", kind)
@@ -246,7 +246,7 @@ func (e *memberEnvelope[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 // of the first elements is used to estimate their number.
 type items[T any] []T
 
-// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+// UnmarshalJSONFrom implements [github.com/go-json-experiment/json.UnmarshalerFrom].
 func (l *items[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if dec.PeekKind() != '[' {
 		return json.UnmarshalDecode(dec, (*[]T)(l))

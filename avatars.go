@@ -18,7 +18,7 @@ import (
 // AvatarsService reads and sets users' pictures.
 type AvatarsService service
 
-// AvatarUploadOptions are a picture to set.
+// AvatarUploadOptions describe a picture to set.
 type AvatarUploadOptions struct {
 	// Image is read to its end, at most 32 MiB. Servers resize it, and may take less.
 	Image io.Reader

@@ -3,9 +3,11 @@ package rocketchat
 import (
 	"fmt"
 	"go/ast"
+	"go/doc"
 	"go/parser"
 	"go/token"
 	"maps"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -229,4 +231,128 @@ func (m docMethod) checkEndpoint(t *testing.T, contract []contractEndpoint) {
 			assert.Equal(t, e.Idempotent, retried, "%s: the contract says whether %s is idempotent", m.name, e.Name)
 		}
 	}
+}
+
+// page is the name of the method in the guides, such as "Users.Get".
+func (m docMethod) page() string { return strings.Replace(m.name, "Service", "", 1) }
+
+// TestGuidesAgreeWithDocs: the guides name the same methods as retried, and as asked for a
+// second factor, as the comments of the methods do.
+func TestGuidesAgreeWithDocs(t *testing.T) {
+	t.Parallel()
+	errorsGuide, err := os.ReadFile("docs/errors.md")
+	require.NoError(t, err)
+	_, retried, found := strings.Cut(string(errorsGuide), "- **Retried**")
+	require.True(t, found)
+	retried, _, found = strings.Cut(retried, "- **Not retried**")
+	require.True(t, found)
+	factorGuide, err := os.ReadFile("docs/second-factor.md")
+	require.NoError(t, err)
+	_, asked, found := strings.Cut(string(factorGuide), "## When servers ask")
+	require.True(t, found)
+	asked, _, found = strings.Cut(asked, "They do not ask if")
+	require.True(t, found)
+	for _, m := range docMethods(t) {
+		name := "`" + m.page() + "`"
+		if strings.HasPrefix(m.items[0], "POST ") {
+			assert.Equal(t, strings.HasPrefix(m.items[3], "Retried"), strings.Contains(retried, name), "docs/errors.md: %s is retried", name)
+		} else {
+			assert.NotContains(t, retried, name, "docs/errors.md: only writes are listed")
+		}
+		assert.Equal(t, strings.HasPrefix(m.items[2], "Second factor: asked for"), strings.Contains(asked, name), "docs/second-factor.md: %s is asked for one", name)
+	}
+}
+
+// TestExamplesShowEveryMethod: every method is called in an example that the documentation
+// shows.
+func TestExamplesShowEveryMethod(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("example_*_test.go")
+	require.NoError(t, err)
+	shown := make(map[string]bool)
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		for _, decl := range parsed.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok || !strings.HasPrefix(f.Name.Name, "Example") {
+				continue
+			}
+			ast.Inspect(f.Body, func(n ast.Node) bool {
+				if method, ok := n.(*ast.SelectorExpr); ok {
+					if service, ok := method.X.(*ast.SelectorExpr); ok {
+						shown[service.Sel.Name+"."+method.Sel.Name] = true
+					}
+				}
+				return true
+			})
+		}
+	}
+	for _, m := range docMethods(t) {
+		assert.True(t, shown[m.page()], "no example calls %s", m.page())
+	}
+}
+
+// TestDocLinks: no link in a doc comment leads nowhere. In code blocks, brackets are shown
+// as they are.
+func TestDocLinks(t *testing.T) {
+	t.Parallel()
+	unresolved := regexp.MustCompile(`\[\*?(?:[\w/]+\.)?[A-Z]\w*\]`)
+	for _, dir := range []string{".", "gate", "gate/gatetest", "rocketchattest", "totp", "prompt", "otelrocketchat", "redisgate"} {
+		pkg := docPackage(t, dir)
+		if pkg == nil {
+			continue
+		}
+		for name, text := range docTexts(pkg) {
+			assert.Empty(t, unresolved.FindAllString(string(pkg.Text(text)), -1), "%s: %s", dir, name)
+		}
+	}
+}
+
+// docPackage reads the documentation of the package in dir. It returns nil if that is
+// missing, as other modules are in the module cache.
+func docPackage(t *testing.T, dir string) *doc.Package {
+	t.Helper()
+	names, err := filepath.Glob(dir + "/*.go")
+	require.NoError(t, err)
+	if len(names) == 0 {
+		return nil
+	}
+	fset := token.NewFileSet()
+	var files []*ast.File
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
+		require.NoError(t, err)
+		files = append(files, file)
+	}
+	pkg, err := doc.NewFromFiles(fset, files, "github.com/rocketchat-go/rocketchat/"+dir)
+	require.NoError(t, err)
+	return pkg
+}
+
+// docTexts returns the doc comments of a package by what they are about.
+func docTexts(pkg *doc.Package) map[string]string {
+	texts := map[string]string{"package": pkg.Doc}
+	functions := func(of string, fs []*doc.Func) {
+		for _, f := range fs {
+			texts[of+f.Name] = f.Doc
+		}
+	}
+	values := func(vs []*doc.Value) {
+		for _, v := range vs {
+			texts[v.Names[0]] = v.Doc
+		}
+	}
+	functions("", pkg.Funcs)
+	values(slices.Concat(pkg.Consts, pkg.Vars))
+	for _, typ := range pkg.Types {
+		texts[typ.Name] = typ.Doc
+		functions("", typ.Funcs)
+		functions(typ.Name+".", typ.Methods)
+		values(slices.Concat(typ.Consts, typ.Vars))
+	}
+	return texts
 }

@@ -140,6 +140,27 @@ func (g *guideChecker) isMethod(name string) bool {
 	return false
 }
 
+// TestDependencies checks that README.md names the modules that programs get with the
+// library.
+func TestDependencies(t *testing.T) {
+	t.Parallel()
+	readme := pages(t)["README.md"]
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".", "./gate", "./rocketchattest")
+	out, err := list.Output()
+	require.NoError(t, err)
+	names := map[string]string{
+		modulePath:                              "library",
+		"github.com/hashicorp/go-retryablehttp": "go-retryablehttp",
+		"github.com/hashicorp/go-cleanhttp":     "go-cleanhttp",
+		"golang.org/x/time":                     "x/time/rate",
+		"github.com/go-json-experiment/json":    "go-json-experiment/json",
+	}
+	for module := range strings.FieldsSeq(string(out)) {
+		name, known := names[module]
+		assert.True(t, known && strings.Contains(readme, name), "README.md does not name %s", module)
+	}
+}
+
 // goBlock is a piece of Go code in a guide.
 type goBlock struct {
 	code string

@@ -8,15 +8,16 @@ import (
 
 // FromEnv returns a client that is configured by the environment:
 //
-//	ROCKETCHAT_URL         the address of the server; required
-//	ROCKETCHAT_USER_ID     with ROCKETCHAT_TOKEN: act with a token, as [WithToken]
-//	ROCKETCHAT_TOKEN
-//	ROCKETCHAT_USER        with ROCKETCHAT_PASSWORD: log in, as [WithLogin]
-//	ROCKETCHAT_PASSWORD    answers, also beside a token, when the server asks for the
-//	                       password as a second factor
-//	ROCKETCHAT_PLAIN_HTTP  true allows an http address, as [WithPlainHTTP]
+//	ROCKETCHAT_URL         address of the server; required
+//	ROCKETCHAT_USER_ID     with ROCKETCHAT_TOKEN: see WithToken
+//	ROCKETCHAT_TOKEN       a login token or a personal access token
+//	ROCKETCHAT_USER        with ROCKETCHAT_PASSWORD: see WithLogin
+//	ROCKETCHAT_PASSWORD    the password of the account
+//	ROCKETCHAT_PLAIN_HTTP  true allows an http address; see WithPlainHTTP
 //
-// A token takes precedence over a password. The options are applied after the environment.
+// A token takes precedence over a password. The password also answers when the server
+// asks for it as a second factor, even for calls with a token. The options are applied
+// after the environment.
 func FromEnv(opts ...Option) (*Client, error) {
 	env, err := fromEnv(os.Getenv)
 	if err != nil {

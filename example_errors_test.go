@@ -37,7 +37,7 @@ func ExampleCode() {
 		Username: "ann", Email: "another@example.org", Name: "Ann", Password: rocketchat.NewSecret("secret"),
 	})
 	fmt.Println(errors.Is(err, rocketchat.ErrTaken))
-	fmt.Println(errors.Is(err, rocketchat.Code("error-field-unavailable")))
+	fmt.Println(errors.Is(err, rocketchat.CodeFieldUnavailable))
 	// Output:
 	// true
 	// true

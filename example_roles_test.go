@@ -70,7 +70,7 @@ func ExampleRolesService_Remove() {
 func ExampleRolesService_Remove_lastAdministrator() {
 	client, _ := demo()
 	err := client.Roles.Remove(context.Background(), "admin", rocketchat.ByUsername("admin"))
-	fmt.Println(errors.Is(err, rocketchat.ErrForbidden), errors.Is(err, rocketchat.Code("error-admin-required")))
+	fmt.Println(errors.Is(err, rocketchat.ErrForbidden), errors.Is(err, rocketchat.CodeAdminRequired))
 	// Output:
 	// true true
 }
@@ -109,6 +109,53 @@ func ExampleRolesService_Create() {
 	fmt.Println(errors.Is(err, rocketchat.ErrForbidden))
 	// Output:
 	// true
+}
+
+// Updating a role needs the Enterprise edition, too. The name is required, even if it
+// stays.
+func ExampleRolesService_Update() {
+	client, server := demo(rocketchattest.WithLicense())
+	server.AddRole("captains", "captains", "They steer.")
+	role, err := client.Roles.Update(context.Background(), "captains", rocketchat.RoleUpdateOptions{
+		Name:        "captains",
+		Description: new("They steer and decide."),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(role.Description)
+	// Output:
+	// They steer and decide.
+}
+
+// Roles such as owner, leader and moderator are held in single rooms.
+func ExampleRolesService_AddInRoom() {
+	client, server := demo()
+	planning := server.AddRoom("planning", "ann")
+	server.Join(planning, "bob")
+	ctx := context.Background()
+
+	if err := client.Roles.AddInRoom(ctx, "owner", rocketchat.ByUsername("bob"), planning); err != nil {
+		log.Fatal(err)
+	}
+	room, _ := server.Room(planning)
+	fmt.Println(room.Owners)
+	// Output:
+	// [ann bob]
+}
+
+func ExampleRolesService_RemoveInRoom() {
+	client, server := demo()
+	planning := server.AddRoom("planning", "ann", "bob")
+	ctx := context.Background()
+
+	if err := client.Roles.RemoveInRoom(ctx, "owner", rocketchat.ByUsername("bob"), planning); err != nil {
+		log.Fatal(err)
+	}
+	room, _ := server.Room(planning)
+	fmt.Println(room.Owners)
+	// Output:
+	// [ann]
 }
 
 func ExampleRolesService_Delete() {

@@ -22,7 +22,7 @@ func staff() []rocketchat.DesiredUser {
 
 // ours is the scope of the sync: other accounts are not deactivated.
 func ours(user *rocketchat.User) bool {
-	return len(user.Emails) > 0 && strings.HasSuffix(user.Emails[0].Address, "@example.org")
+	return strings.HasSuffix(user.PrimaryEmail(), "@example.org")
 }
 
 // PlanSync changes nothing: it is the dry run.
@@ -43,7 +43,7 @@ func ExampleUsersService_PlanSync() {
 	// 1 to create, 1 to update, 0 to activate, 1 to deactivate, 0 refused, 0 unchanged
 }
 
-// Run carries out a plan that was looked at. The report holds what became of each step.
+// Run carries out a plan. The report has the result of each step.
 func ExampleSyncPlan_Run() {
 	client, _ := demo()
 	ctx := context.Background()
@@ -52,8 +52,11 @@ func ExampleSyncPlan_Run() {
 		log.Fatal(err)
 	}
 	report, err := plan.Run(ctx)
+	if report == nil { // the plan cannot be run
+		log.Fatal(err)
+	}
 	if err != nil {
-		fmt.Println(err) // the first failure; the report has them all
+		fmt.Println(err) // how many steps were not done, and why the first of them was not
 	}
 	for _, result := range report.Results {
 		fmt.Println(string(result.Action), result.Username, result.Done)
@@ -108,8 +111,8 @@ func ExampleTooManyDeactivationsError() {
 	// 2 of 2
 }
 
-// With a Ref that does not change, a new username is a rename. Two people can swap what
-// they have: one of them gets a temporary value for the moment.
+// With a Ref that does not change, a new username is a rename. Two people can also swap
+// their names: one of them gets a temporary name in between.
 func ExampleDesiredUser_Ref() {
 	client, server := demo()
 	ann, _ := server.User("ann")

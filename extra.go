@@ -16,7 +16,7 @@ func encoded(v any) ([]byte, error) { return json.Marshal(v, json.Deterministic(
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v AvatarSuggestion) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v AvatarSuggestion) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire AvatarSuggestion
 	return json.MarshalEncode(enc, wire(v))
@@ -25,7 +25,7 @@ func (v AvatarSuggestion) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v OAuth) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v OAuth) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire OAuth
 	return json.MarshalEncode(enc, wire(v))
@@ -34,7 +34,7 @@ func (v OAuth) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v DataDownload) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v DataDownload) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire DataDownload
 	return json.MarshalEncode(enc, wire(v))
@@ -43,7 +43,7 @@ func (v DataDownload) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v ExportOperation) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v ExportOperation) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire ExportOperation
 	return json.MarshalEncode(enc, wire(v))
@@ -52,7 +52,7 @@ func (v ExportOperation) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v Preferences) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v Preferences) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire Preferences
 	return json.MarshalEncode(enc, wire(v))
@@ -61,7 +61,7 @@ func (v Preferences) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v DontAskAgain) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v DontAskAgain) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire DontAskAgain
 	return json.MarshalEncode(enc, wire(v))
@@ -70,7 +70,7 @@ func (v DontAskAgain) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v FeaturePreview) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v FeaturePreview) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire FeaturePreview
 	return json.MarshalEncode(enc, wire(v))
@@ -79,7 +79,7 @@ func (v FeaturePreview) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v Role) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v Role) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire Role
 	return json.MarshalEncode(enc, wire(v))
@@ -88,7 +88,7 @@ func (v Role) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v RoleChanges) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v RoleChanges) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire RoleChanges
 	return json.MarshalEncode(enc, wire(v))
@@ -97,7 +97,7 @@ func (v RoleChanges) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v ServerInfo) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v ServerInfo) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire ServerInfo
 	return json.MarshalEncode(enc, wire(v))
@@ -106,7 +106,7 @@ func (v ServerInfo) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v ServerBuild) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v ServerBuild) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire ServerBuild
 	return json.MarshalEncode(enc, wire(v))
@@ -115,7 +115,7 @@ func (v ServerBuild) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v ServerMachine) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v ServerMachine) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire ServerMachine
 	return json.MarshalEncode(enc, wire(v))
@@ -124,7 +124,7 @@ func (v ServerMachine) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v ServerCommit) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v ServerCommit) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire ServerCommit
 	return json.MarshalEncode(enc, wire(v))
@@ -133,7 +133,7 @@ func (v ServerCommit) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v MinimumClientVersions) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v MinimumClientVersions) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire MinimumClientVersions
 	return json.MarshalEncode(enc, wire(v))
@@ -142,7 +142,7 @@ func (v MinimumClientVersions) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v SupportedVersions) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v SupportedVersions) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire SupportedVersions
 	return json.MarshalEncode(enc, wire(v))
@@ -151,7 +151,7 @@ func (v SupportedVersions) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v PasswordPolicy) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v PasswordPolicy) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire PasswordPolicy
 	return json.MarshalEncode(enc, wire(v))
@@ -160,7 +160,7 @@ func (v PasswordPolicy) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v Session) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v Session) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire Session
 	return json.MarshalEncode(enc, wire(v))
@@ -169,7 +169,7 @@ func (v Session) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v OtherClients) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v OtherClients) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire OtherClients
 	return json.MarshalEncode(enc, wire(v))
@@ -178,7 +178,7 @@ func (v OtherClients) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v StatusInfo) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v StatusInfo) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire StatusInfo
 	return json.MarshalEncode(enc, wire(v))
@@ -187,7 +187,7 @@ func (v StatusInfo) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v UserPresence) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v UserPresence) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire UserPresence
 	return json.MarshalEncode(enc, wire(v))
@@ -196,7 +196,7 @@ func (v UserPresence) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v PresenceList) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v PresenceList) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire PresenceList
 	return json.MarshalEncode(enc, wire(v))
@@ -205,7 +205,7 @@ func (v PresenceList) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v PresenceConnections) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v PresenceConnections) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire PresenceConnections
 	return json.MarshalEncode(enc, wire(v))
@@ -214,7 +214,7 @@ func (v PresenceConnections) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v CustomStatus) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v CustomStatus) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire CustomStatus
 	return json.MarshalEncode(enc, wire(v))
@@ -223,7 +223,7 @@ func (v CustomStatus) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v Team) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v Team) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire Team
 	return json.MarshalEncode(enc, wire(v))
@@ -232,7 +232,7 @@ func (v Team) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v TeamCreator) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v TeamCreator) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire TeamCreator
 	return json.MarshalEncode(enc, wire(v))
@@ -241,7 +241,7 @@ func (v TeamCreator) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v PersonalAccessToken) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v PersonalAccessToken) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire PersonalAccessToken
 	return json.MarshalEncode(enc, wire(v))
@@ -250,7 +250,7 @@ func (v PersonalAccessToken) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v TOTPSetup) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v TOTPSetup) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire TOTPSetup
 	return json.MarshalEncode(enc, wire(v))
@@ -259,7 +259,7 @@ func (v TOTPSetup) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v User) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v User) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return json.MarshalEncode(enc, userWire(v))
 }
@@ -267,7 +267,7 @@ func (v User) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v Email) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v Email) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire Email
 	return json.MarshalEncode(enc, wire(v))
@@ -276,7 +276,7 @@ func (v Email) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v UserRoom) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v UserRoom) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire UserRoom
 	return json.MarshalEncode(enc, wire(v))
@@ -285,7 +285,7 @@ func (v UserRoom) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v UserSettings) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v UserSettings) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire UserSettings
 	return json.MarshalEncode(enc, wire(v))
@@ -294,7 +294,7 @@ func (v UserSettings) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v CalendarSettings) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v CalendarSettings) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire CalendarSettings
 	return json.MarshalEncode(enc, wire(v))
@@ -303,7 +303,7 @@ func (v CalendarSettings) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v OutlookSettings) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v OutlookSettings) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire OutlookSettings
 	return json.MarshalEncode(enc, wire(v))
@@ -312,7 +312,7 @@ func (v OutlookSettings) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v Services) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v Services) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire Services
 	return json.MarshalEncode(enc, wire(v))
@@ -321,7 +321,7 @@ func (v Services) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v OAuthService) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v OAuthService) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire OAuthService
 	return json.MarshalEncode(enc, wire(v))
@@ -330,7 +330,7 @@ func (v OAuthService) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v SecondFactor) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v SecondFactor) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire SecondFactor
 	return json.MarshalEncode(enc, wire(v))
@@ -339,7 +339,7 @@ func (v SecondFactor) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v EmailCode) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v EmailCode) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire EmailCode
 	return json.MarshalEncode(enc, wire(v))
@@ -348,7 +348,7 @@ func (v EmailCode) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v EmailVerifications) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v EmailVerifications) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire EmailVerifications
 	return json.MarshalEncode(enc, wire(v))
@@ -357,7 +357,7 @@ func (v EmailVerifications) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v EmailVerification) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v EmailVerification) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire EmailVerification
 	return json.MarshalEncode(enc, wire(v))
@@ -366,7 +366,7 @@ func (v EmailVerification) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v LoginTokens) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v LoginTokens) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire LoginTokens
 	return json.MarshalEncode(enc, wire(v))
@@ -375,7 +375,7 @@ func (v LoginTokens) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v LoginToken) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v LoginToken) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire LoginToken
 	return json.MarshalEncode(enc, wire(v))
@@ -384,7 +384,7 @@ func (v LoginToken) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v AutocompleteUser) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v AutocompleteUser) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire AutocompleteUser
 	return json.MarshalEncode(enc, wire(v))
@@ -393,7 +393,7 @@ func (v AutocompleteUser) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v DirectoryUser) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v DirectoryUser) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire DirectoryUser
 	return json.MarshalEncode(enc, wire(v))
@@ -402,7 +402,7 @@ func (v DirectoryUser) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v SpotlightResult) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v SpotlightResult) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire SpotlightResult
 	return json.MarshalEncode(enc, wire(v))
@@ -411,7 +411,7 @@ func (v SpotlightResult) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v SpotlightUser) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v SpotlightUser) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire SpotlightUser
 	return json.MarshalEncode(enc, wire(v))
@@ -420,7 +420,7 @@ func (v SpotlightUser) MarshalJSONTo(enc *jsontext.Encoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v SpotlightRoom) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v SpotlightRoom) MarshalJSONTo(enc *jsontext.Encoder) error {
 	type wire SpotlightRoom
 	return json.MarshalEncode(enc, wire(v))

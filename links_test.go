@@ -1,11 +1,13 @@
 package rocketchat_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -138,4 +140,45 @@ func TestNamesInPages(t *testing.T) {
 		}
 	}
 	assert.Greater(t, named, 20)
+}
+
+// TestFigures checks that the guides give the figures of the pages on which measurements are
+// written down.
+func TestFigures(t *testing.T) {
+	t.Parallel()
+	all := pages(t)
+	benchmarks, faults := all[filepath.Join("benchmarks", "README.md")], all[filepath.Join("faulttest", "README.md")]
+	proof, why := all[filepath.Join("docs", "proof.md")], all[filepath.Join("docs", "why.md")]
+	figures := func(page, row string) []string {
+		found := regexp.MustCompile(row).FindStringSubmatch(page)
+		require.NotNil(t, found, row)
+		return found[1:]
+	}
+	library := func(name string) (time, bytes string) {
+		row := figures(benchmarks, `\| `+name+` \| \*\*rocketchat\*\* \| (\S+) [^|]*\| \S+ \| (\S+) \|`)
+		return row[0], row[1]
+	}
+	for benchmark, name := range map[string]string{"users.info": "`users.info`", "users.list of 100": "list of 100 users", "users.list of 5,000": "list of 5,000 users"} {
+		time, bytes := library(benchmark)
+		assert.Contains(t, proof, "| "+name+" | "+time+" | "+bytes+" |")
+	}
+	info, _ := library("users.info")
+	list, _ := library("users.list of 100")
+	assert.Contains(t, why, "`users.info` takes "+info+" of the time, a list of 100 users "+list+".")
+	long := figures(benchmarks, `\| 1,000,000 \| 1 \| (\S+) \|`)
+	assert.Contains(t, proof, "| list of 1,000,000 users, read as it arrives | "+long[0]+" |")
+
+	limited := figures(benchmarks, `\| rocketchat \| (\d+) \| \d+ \| (\d+) \| \S+ \| (\S+) \|`)
+	assert.Contains(t, proof, "| this library | "+strings.Join(limited, " | ")+" |")
+	scaled := figures(benchmarks, `\| retryablehttp, waits scaled as the window \| (\d+) \| \d+ \| (\d+) \| `)
+	assert.Contains(t, proof, "| go-retryablehttp, its waits scaled to the window | "+strings.Join(scaled, " | ")+" |")
+	assert.Contains(t, why, "| go-retryablehttp, waits scaled to the window | "+strings.Join(scaled, " | ")+" |")
+
+	unknown := 0
+	for _, n := range figures(faults, `\| outcome unknown, so named \| (\d+) / (\d+) \|`) {
+		half, err := strconv.Atoi(n)
+		require.NoError(t, err)
+		unknown += half
+	}
+	assert.Contains(t, proof, fmt.Sprintf("| outcomes unknown, each reported as such | %d |", unknown))
 }

@@ -38,12 +38,12 @@ type meWire struct {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (m Me) MarshalJSON() ([]byte, error) { return encoded(m) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (m Me) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return json.MarshalEncode(enc, meWire{userWire(m.User), m.OwnDetails})
 }
 
-// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+// UnmarshalJSONFrom implements [github.com/go-json-experiment/json.UnmarshalerFrom].
 func (m *Me) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	var wire meWire
 	err := json.UnmarshalDecode(dec, &wire)
@@ -112,9 +112,9 @@ type MeUpdateOptions struct {
 	CustomFields map[string]any `json:"-"` // servers before 7.9.1 replace all of them
 }
 
-// Update changes one's own account. The result lacks the preferences. The fields are saved
-// one after the other, so some may have changed if it fails. Servers since 7.0 accept one
-// call in 60 s.
+// Update changes one's own account. The result lacks the preferences. The fields are
+// saved one after the other, so some may have changed if it fails. Servers 8.3 and newer
+// accept one call in 60 s; on 7.7 the default limit applies.
 //
 //   - POST /api/v1/users.updateOwnBasicInfo.
 //   - Permission: none; server settings can forbid each field.

@@ -161,8 +161,8 @@ func WithTwoFactor(f TwoFactorFunc) Option {
 }
 
 // WithTransport sends the requests through rt: a proxy, a recorder, a test server. The
-// client does not change it. Retries are the client's: if rt is an [http.Transport], or
-// uses one, a write that is about to be sent to the same host again is stopped.
+// client does not change it. Only the client retries: if rt is an [http.Transport], or
+// uses one, it is kept from sending a write to the same host a second time.
 func WithTransport(rt http.RoundTripper) Option {
 	return clientOption(func(c *config) error {
 		if rt == nil {
@@ -174,7 +174,8 @@ func WithTransport(rt http.RoundTripper) Option {
 	})
 }
 
-// WithRetry sets how failed attempts are repeated; see [RetryPolicy].
+// WithRetry sets how failed attempts are retried; see [RetryPolicy]. By default a call
+// makes up to 4 attempts.
 func WithRetry(p RetryPolicy) Option {
 	return clientOption(func(c *config) error {
 		if p.BaseDelay == 0 {
@@ -252,8 +253,8 @@ func (d maxWait) applyCall(s *callSettings) error {
 	return d.check()
 }
 
-// WithGate replaces the rate gate. Clients, or processes, behind one address can share
-// one; see package gate.
+// WithGate replaces the rate gate. Clients behind one address can share a gate, and so
+// can processes; see package [github.com/rocketchat-go/rocketchat/gate].
 func WithGate(g gate.Gate) Option {
 	return clientOption(func(c *config) error {
 		if g == nil {
@@ -275,7 +276,7 @@ func WithThrottle(l *rate.Limiter) Option {
 
 // WithLogger logs every attempt at level debug and every pause of a second or more at
 // level info. The records hold operation, attempt, status and durations, never a header,
-// a query or a body.
+// a query or a body. By default nothing is logged.
 func WithLogger(l *slog.Logger) Option {
 	return clientOption(func(c *config) error {
 		if l == nil {
@@ -286,7 +287,8 @@ func WithLogger(l *slog.Logger) Option {
 	})
 }
 
-// WithTrace has the functions of t called while calls are made. Several traces add up.
+// WithTrace calls the functions of t during every call. If it is given several times, all
+// traces are used.
 func WithTrace(t Trace) Option {
 	return clientOption(func(c *config) error {
 		c.traces = append(slices.Clip(c.traces), t)
@@ -295,7 +297,8 @@ func WithTrace(t Trace) Option {
 	})
 }
 
-// WithUserAgent names the program in the header User-Agent.
+// WithUserAgent puts the name of the program, such as "staff-sync/1.4", into the header
+// User-Agent.
 func WithUserAgent(name string) Option {
 	return clientOption(func(c *config) error {
 		if name == "" || !fitsHeader(name) {

@@ -194,7 +194,7 @@ type FeaturePreview struct {
 // send the default as a string that contains the list.
 type FeaturePreviews []FeaturePreview
 
-// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+// UnmarshalJSONFrom implements [github.com/go-json-experiment/json.UnmarshalerFrom].
 func (f *FeaturePreviews) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	list, err := dec.ReadValue()
 	if err != nil {

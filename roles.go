@@ -112,8 +112,8 @@ func (s *RolesService) Users(ctx context.Context, roleID string, opts RoleUsersO
 	return pageOf(e, "users", list.Users, opts.Offset, list.Total)
 }
 
-// AllUsers returns an iterator over the users who hold a role. It yields an error at most
-// once, as the last.
+// AllUsers returns an iterator over the users who hold a role. It ends at the first
+// error.
 //
 //   - GET /api/v1/roles.getUsersInRole, once if the server allows everything in one
 //     answer, otherwise once a page.

@@ -30,9 +30,9 @@ func (s *Session) Credentials() Credentials {
 	return Credentials{UserID: s.UserID, Token: s.AuthToken}
 }
 
-// Login opens a session for user, a username or an email address. The client does not use
-// it: a client made with [WithLogin] logs in by itself, and [Client.With] and [WithToken]
-// derive one that uses the session.
+// Login opens a session for user, a username or an email address. The client itself does
+// not use the session; derive one that does with [Client.With] and [WithToken]. A client
+// made with [WithLogin] logs in by itself.
 //
 //   - POST /api/v1/login.
 //   - Permission: none. No credentials are sent.

@@ -114,9 +114,10 @@ type PresenceConnections struct {
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// Set sets a user's status, their message or both. On most servers the visible status also
-// depends on the user's connections: users who are not connected stay offline. Servers 7.x
-// accept 5 calls per user and minute; server 8.3 does not count by user.
+// Set sets a user's status, their message or both. On most servers the visible status
+// also depends on the user's connections: users who are not connected stay offline.
+// Servers 8.3 and newer accept 5 calls in 60 s from an address. Servers 7.x have the
+// default limit, and also accept only 5 changes of a user's message in a minute.
 //
 //   - POST /api/v1/users.setStatus.
 //   - Permission: edit-other-user-info for other users.

@@ -64,8 +64,8 @@ func (s *StatusService) CustomList(ctx context.Context, opts CustomStatusListOpt
 	return pageOf(e, "statuses", list.Statuses, list.Offset, list.Total)
 }
 
-// AllCustom returns an iterator over the custom statuses that opts select. It yields an
-// error at most once, as the last.
+// AllCustom returns an iterator over the custom statuses that opts select. It ends at the
+// first error.
 //
 //   - GET /api/v1/custom-user-status.list, once if the server allows everything in one
 //     answer, otherwise once a page.

@@ -35,7 +35,7 @@ func (t *Time) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+// UnmarshalJSONFrom implements [github.com/go-json-experiment/json.UnmarshalerFrom].
 func (t *Time) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	value, err := dec.ReadValue()
 	if err != nil {

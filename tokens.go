@@ -77,8 +77,8 @@ func (s *TokensService) Regenerate(ctx context.Context, name string, callOpts ..
 	return do[Secret](ctx, s.client, e, callOpts)
 }
 
-// Revoke ends a token. Some documentation says that users.regeneratePersonalAccessToken
-// does this, but that creates a new valid text.
+// Revoke deletes a token, which is then no longer valid. Some documentation says that
+// users.regeneratePersonalAccessToken does this, but it creates a new valid text.
 //
 //   - POST /api/v1/users.removePersonalAccessToken.
 //   - Permission: create-personal-access-tokens.

@@ -46,7 +46,7 @@ type AttemptInfo struct {
 	Header http.Header // headers to add; those of the library take precedence
 }
 
-// Attempt is one attempt of a call that has ended.
+// Attempt describes an attempt that has ended.
 type Attempt struct {
 	Op         string
 	Number     int           // 1 for the first
@@ -63,7 +63,7 @@ type WaitReason string
 const (
 	WaitRouteLimit WaitReason = "route limit" // the server's limit for the endpoint
 	WaitUserLimit  WaitReason = "user limit"  // the server's limit for changes of one user
-	WaitThrottle   WaitReason = "throttle"    // the ceiling of [WithThrottle]
+	WaitThrottle   WaitReason = "throttle"    // the limit of [WithThrottle]
 	WaitBackoff    WaitReason = "backoff"     // the pause after a failed attempt
 )
 

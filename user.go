@@ -23,7 +23,7 @@ type User struct {
 	Phone     any      `json:"phone,omitzero"`
 	Type      UserType `json:"type,omitzero"`
 	Roles     []string `json:"roles,omitzero"` // role IDs, not names
-	Active    bool     `json:"active"`         // also false if the answer leaves it out, as those of roles and presence do
+	Active    bool     `json:"active"`         // also false in answers that leave it out, such as those about roles and presence
 	Reason    string   `json:"reason,omitzero"`
 	Federated bool     `json:"federated,omitzero"`
 
@@ -71,7 +71,7 @@ type User struct {
 
 	// RoomIDs, RoomRolePriorities and NameInsensitive are by-products of some answers.
 	RoomIDs            []string       `json:"__rooms,omitzero"`
-	RoomRolePriorities map[string]int `json:"roomRolePriorities,omitzero"` // by room id
+	RoomRolePriorities map[string]int `json:"roomRolePriorities,omitzero"` // by room ID
 	NameInsensitive    string         `json:"nameInsensitive,omitzero"`
 
 	// Extra holds members that this version of the package does not know.
@@ -294,8 +294,9 @@ type passwordObject struct {
 	Extra  map[string]any `json:",embed,inline"`
 }
 
-// UnmarshalJSONFrom implements [json.UnmarshalerFrom]. Servers write a boolean, an
-// object that says whether there is a password, or one with its hash.
+// UnmarshalJSONFrom implements [github.com/go-json-experiment/json.UnmarshalerFrom].
+// Servers write a boolean, an object that says whether there is a password, or one with
+// its hash.
 func (p *PasswordService) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if kind := dec.PeekKind(); kind == 't' || kind == 'f' {
 		*p = PasswordService{form: passwordBool}
@@ -315,7 +316,8 @@ func (p *PasswordService) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 // MarshalJSON implements [encoding/json.Marshaler].
 func (p PasswordService) MarshalJSON() ([]byte, error) { return encoded(p) }
 
-// MarshalJSONTo implements [json.MarshalerTo]: in the form in which it came.
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo]. The form is
+// the one that was read.
 func (p PasswordService) MarshalJSONTo(enc *jsontext.Encoder) error {
 	if p.form == passwordBool {
 		return enc.WriteToken(jsontext.Bool(p.Exists))

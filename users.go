@@ -24,7 +24,7 @@ func (s *UsersService) Get(ctx context.Context, ref UserRef, callOpts ...CallOpt
 	return s.info(ctx, userInfo(ref), callOpts)
 }
 
-// GetWithRooms returns a user with the rooms that they are in, by type and name.
+// GetWithRooms returns a user with the rooms that they are in, sorted by type and name.
 //
 //   - GET /api/v1/users.info.
 //   - Permission: view-other-user-channels for other users, without which the rooms are
@@ -112,9 +112,9 @@ func (s *UsersService) List(ctx context.Context, opts UserListOptions, callOpts 
 	return page, nil
 }
 
-// All returns an iterator over all accounts. It yields every user once, and an error at
-// most once, as the last. Users are sorted by ID unless opts say otherwise: IDs never
-// change, so users who exist throughout are never skipped.
+// All returns an iterator over all accounts. It yields every user once, and ends at the
+// first error. Users are sorted by ID unless opts say otherwise: IDs never change, so
+// users who exist throughout are never skipped.
 //
 // The list is read as it arrives: users are yielded before the answer is complete, and
 // memory does not grow with the list. If the caller is slower than the network, the rest is

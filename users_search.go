@@ -142,9 +142,9 @@ func (s *UsersService) Directory(ctx context.Context, opts UserDirectoryOptions,
 	return pageOf(e, "result", answer.Result, answer.Offset, answer.Total)
 }
 
-// AllInDirectory returns an iterator over the users in the directory. It yields every user
-// once, and an error at most once, as the last. Users are sorted by the day they joined,
-// which never changes, unless opts say otherwise.
+// AllInDirectory returns an iterator over the users in the directory. It yields every
+// user once, and ends at the first error. Users are sorted by the day they joined, which
+// never changes, unless opts say otherwise.
 //
 //   - GET /api/v1/directory, once if the server allows everything in one answer, otherwise
 //     once a page.

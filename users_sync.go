@@ -11,15 +11,15 @@ import (
 	"unicode/utf8"
 )
 
-// DesiredUser is what an account should be like. Zero fields are neither compared nor
-// changed.
+// DesiredUser describes what an account should be like. Zero fields are neither compared
+// nor changed.
 type DesiredUser struct {
-	// Ref says which account is meant. The zero value means [ByUsername] of Username; an
-	// account that is called otherwise is then somebody else's. With an ID, an import ID
+	// Ref says which account is meant. The zero value means [ByUsername] of Username: an
+	// account with another username then belongs to somebody else. With an ID, an import ID
 	// or another value that does not change, a new username is a rename.
 	//
-	// If nobody matches a Ref, an account with both the Username and the Email is taken
-	// for theirs. If there is none, the account is created, except for [ByID].
+	// If no account matches a Ref, the account with both the Username and the Email is used.
+	// If there is none, the account is created, except for [ByID].
 	Ref UserRef
 	// Key is used instead of Ref together with [SyncOptions.Match].
 	Key string
@@ -30,18 +30,19 @@ type DesiredUser struct {
 	// Password is the password of a new account. It is not compared. If it is zero, a new
 	// account gets a random password that nobody knows.
 	Password Secret
-	// Roles are role IDs in any order. Nil leaves them, and an empty list removes all, but a
-	// new account gets the server's default roles instead.
+	// Roles are role IDs in any order. Nil leaves them unchanged, and an empty list removes
+	// all. In both cases a new account gets the server's default roles.
 	Roles []string
-	// Active says whether the account should be active. Nil leaves an existing account as
-	// it is, so people who come back need new(true). A new account is active by default.
+	// Active says whether the account should be active. Nil leaves an existing account
+	// unchanged, so people who come back need new(true). A new account is active by default.
 	Active *bool
 
 	// Lists of users do not contain the following fields; see [UsersService.PlanSync] for
 	// the calls that they cost.
 	Nickname *string
 	Bio      *string
-	// CustomFields are compared one by one; fields that are not in the map are left alone.
+	// CustomFields are compared one by one; fields that are not in the map are left
+	// unchanged.
 	CustomFields map[string]any
 }
 
@@ -49,18 +50,18 @@ type DesiredUser struct {
 // the list.
 type SyncOptions struct {
 	// Departed reports whether to deactivate an active user who is not in the list. It is
-	// the scope of the sync, and sees what [UsersService.List] returns of a user. It is
-	// not called for bots, apps and the account that the client acts for. If it is nil,
-	// only those whose Active is false in the list are deactivated.
+	// the scope of the sync, and gets the fields of a user that [UsersService.List] returns.
+	// It is not called for bots, apps and the account that the client acts for. If it is
+	// nil, only those whose Active is false in the list are deactivated.
 	Departed func(*User) bool
 	// MaxDeactivations is the share of the active users that may be deactivated: 0 means
 	// 0.2, and 1 means all of them. With Departed, only the users in its scope count: the
 	// people in the list and those for whom Departed reports true. A plan that exceeds the
 	// share fails with [*TooManyDeactivationsError].
 	MaxDeactivations float64
-	// Match returns the key of an account, or "" for accounts that no key belongs to. It
-	// sees what [UsersService.List] returns of a user. People in the list with the same
-	// [DesiredUser.Key] are meant.
+	// Match returns the key of an account, or "" if it has none. The account belongs to the
+	// person in the list with the same [DesiredUser.Key]. Match gets the fields of a user
+	// that [UsersService.List] returns.
 	Match func(*User) (key string)
 	// ConfirmRelinquish deactivates users even if rooms lose their last owner.
 	ConfirmRelinquish bool
@@ -75,14 +76,13 @@ type SyncOptions struct {
 	// Progress is called after every step. Its calls do not overlap.
 	Progress func(SyncProgress)
 
-	// Known is what [SyncReport.Known] returned after an earlier sync. Whose nickname, bio
-	// and custom fields should be what that sync left is not read again, so changes that
-	// others made to these fields since are not noticed.
+	// Known is what [SyncReport.Known] returned after an earlier sync. People whose
+	// nickname, bio and custom fields in the list are the same as in that sync are not read
+	// again, so changes that others have made to these fields since are not noticed.
 	Known SyncKnown
-	// Journal gets a line of JSON for every step before it begins and after it ended, so
-	// that another process can continue after a crash; see [ReadSyncJournal]. A step whose
-	// line cannot be written does not begin. The lines hold names and addresses, but no
-	// passwords.
+	// Journal gets a line of JSON before every step and after it, so that another process
+	// can continue after a crash; see [ReadSyncJournal]. A step whose line cannot be written
+	// does not begin. The lines hold names and addresses, but no passwords.
 	Journal io.Writer
 	// Resume continues what another run began. It is needed only if Refs refer to
 	// usernames or addresses that the sync itself changes.
@@ -111,8 +111,8 @@ type SyncStep struct {
 	Username string        `json:"username"`
 	UserID   string        `json:"userId,omitzero"` // "" for a new account
 	Changes  []FieldChange `json:"changes"`
-	// Temporary is set for a step that gives a user a username or an address for the
-	// moment, because somebody else gets theirs and they get somebody else's.
+	// Temporary is set for a step that gives a user a temporary username or address, because
+	// users swap theirs.
 	Temporary bool `json:"temporary,omitzero"`
 
 	id      int
@@ -155,7 +155,7 @@ func (s SyncStep) String() string {
 	}
 	line := fmt.Sprintf("%-10s %-20s %s", s.Action, s.Username, strings.Join(changes, ", "))
 	if s.Temporary {
-		line += " (for the moment)"
+		line += " (temporary)"
 	}
 	return strings.TrimSpace(line)
 }
@@ -166,7 +166,7 @@ type SyncCode string
 
 // The reasons for refusals.
 const (
-	// SyncTaken: the username or the address is somebody else's, who keeps it.
+	// SyncTaken: the username or the address belongs to another account, which keeps it.
 	SyncTaken SyncCode = "taken"
 	// SyncInvalid: the server would refuse the value.
 	SyncInvalid SyncCode = "invalid"
@@ -174,7 +174,8 @@ const (
 	SyncReserved SyncCode = "reserved"
 	// SyncMissing: a new account needs the field.
 	SyncMissing SyncCode = "missing"
-	// SyncNotFound: nobody has the ID, or the account was deleted while the plan was made.
+	// SyncNotFound: no account has the ID, or the account was deleted while the plan was
+	// made.
 	SyncNotFound SyncCode = "not found"
 	// SyncUnknownRole: the server has no such role.
 	SyncUnknownRole SyncCode = "unknown role"
@@ -194,11 +195,11 @@ const (
 // Error implements error.
 func (c SyncCode) Error() string { return string(c) }
 
-// SyncRefusal is a wish that the plan does not fulfil. It is an error.
+// SyncRefusal is a change that the plan does not make. It is an error.
 type SyncRefusal struct {
 	Code     SyncCode `json:"code"`
 	Username string   `json:"username"`       // whom it is about
-	Field    string   `json:"field"`          // which field stays as it is, such as "email"; "active" for deactivations
+	Field    string   `json:"field"`          // the field that is not changed, such as "email"; "active" for deactivations
 	Other    string   `json:"other,omitzero"` // username of whoever is in the way
 	Reason   string   `json:"reason"`         // a sentence for people
 }
@@ -212,11 +213,11 @@ func (r SyncRefusal) Is(target error) bool {
 	return ok && code == r.Code
 }
 
-// SyncPlan is what has to be done to make accounts what they should be. It can be
-// printed; [SyncPlan.Run] carries it out. Steps can be removed before.
+// SyncPlan holds the steps that bring accounts in step with a list. It can be printed,
+// and [SyncPlan.Run] carries it out. A program can remove steps before that.
 type SyncPlan struct {
 	Steps     []SyncStep
-	Refusals  []SyncRefusal // wishes that are not fulfilled
+	Refusals  []SyncRefusal // changes that are not made
 	Unchanged int           // accounts that are as they should be
 
 	users    *UsersService
@@ -254,9 +255,11 @@ func (p *SyncPlan) count(a SyncAction) (n int) {
 }
 
 // Calls returns how many calls of each endpoint the plan takes if each succeeds at once.
-// It includes the call that the server answers by asking for a second factor, if the
-// client has [WithTwoFactor] and was not asked yet. A function that does not answer ahead
-// of the server's question is asked again each time.
+// If the client has [WithTwoFactor] and the server has not asked for a second factor
+// before, the count includes the first call of users.update, which the server answers by
+// asking. If the function of WithTwoFactor does not answer ahead (see
+// [TwoFactorChallenge.Ahead]), the server asks every time, and these further calls are
+// not counted.
 func (p *SyncPlan) Calls() map[string]int {
 	calls := make(map[string]int)
 	for _, step := range p.Steps {
@@ -319,9 +322,9 @@ func (e *TooManyDeactivationsError) Error() string {
 	return fmt.Sprintf("rocketchat: the sync would deactivate %d of %d active users, more than the share of %g that is allowed", e.Planned, e.Active, e.Share)
 }
 
-// Sync makes the accounts of the server what they should be: it creates those that are
-// missing, changes only what differs, and deactivates those that have departed. It is
-// [UsersService.PlanSync] followed by [SyncPlan.Run]. The report is nil if the plan
+// Sync brings the accounts of the server in step with a list: it creates those that are
+// missing, changes only what differs, and deactivates those of people who have left. It
+// is [UsersService.PlanSync] followed by [SyncPlan.Run]. The report is nil if the plan
 // failed.
 //
 //   - GET /api/v1/users.list and others to plan, POST /api/v1/users.create,
@@ -343,17 +346,17 @@ func (s *UsersService) Sync(ctx context.Context, desired []DesiredUser, opts Syn
 // nothing, so it is also the dry run of [UsersService.Sync].
 //
 // Renames, and usernames and addresses that people swap or pass on, are put into an order
-// that works, if need be with a temporary value. What the server would refuse is refused
-// in the plan, as far as the server's rules can be read. A plan never deactivates the
-// account that the client acts for, bots and apps, or the last active administrator, and
-// never takes the role admin from that account or from the last administrator.
+// that works, if need be with a temporary value. Changes that the server would refuse are
+// refused in the plan, as far as the server's rules can be read. A plan never deactivates
+// the account that the client acts for, bots and apps, or the last active administrator,
+// and never takes the role admin from that account or from the last administrator.
 //
 // A plan costs two calls: for the client's own account and for the list of users. Others
-// are made only if they are needed: roles.list if roles are to change; up to five calls of
-// settings, for clients with view-privileged-setting, if usernames, addresses or custom
-// fields are to change; directory if nicknames or bios are to be compared; and users.info
-// for each person whose custom fields are to be compared, or whom [ByImportID] or
-// [ByExtension] refers to. [SyncOptions.Known] spares the last two kinds.
+// are made only if they are needed: roles.list if roles are to change; up to five calls
+// of settings, for clients with view-privileged-setting, if usernames, addresses or
+// custom fields are to change; directory if nicknames or bios are to be compared; and
+// users.info for each person whose custom fields are to be compared, or whom [ByImportID]
+// or [ByExtension] refers to. [SyncOptions.Known] saves calls of the last two kinds.
 //
 //   - GET /api/v1/users.list, and others as above.
 //   - Permission: view-d-room and view-full-other-user-info; view-outside-room for the

@@ -44,12 +44,12 @@ type journalLine struct {
 	Error   string    `json:"error,omitzero"`
 }
 
-// SyncJournal is what the journal of a run says, for [SyncOptions.Resume].
+// SyncJournal is the content of the journal of a run, for [SyncOptions.Resume].
 type SyncJournal struct {
 	// Finished is set if the run did everything. There is nothing to resume then.
 	Finished bool
-	// UnderWay are the steps that began and did not end, or of which it is not known
-	// whether they took effect. The next plan compares these accounts like all others.
+	// UnderWay lists the steps that may or may not have taken effect. The next plan compares
+	// their accounts like all others.
 	UnderWay []SyncStep
 
 	people map[string]string // user IDs by reference
@@ -60,8 +60,8 @@ type SyncJournal struct {
 }
 
 // ReadSyncJournal reads what runs wrote to [SyncOptions.Journal]. If the journal has
-// several runs, the last one counts. A last line of a run that was cut off is ignored; an
-// empty journal is finished.
+// several runs, the last one counts. A last line that was cut off is ignored. An empty
+// journal counts as finished.
 func ReadSyncJournal(r io.Reader) (*SyncJournal, error) {
 	j := &SyncJournal{Finished: true, people: make(map[string]string)}
 	open := make(map[int]SyncStep)

@@ -5,8 +5,8 @@ import (
 	"encoding/base64"
 )
 
-// SyncKnown is what a sync knows about accounts that lists of users do not tell. It can
-// be stored as JSON. Its keys are user IDs.
+// SyncKnown holds what a sync has learned about accounts, besides what lists of users
+// contain. It can be stored as JSON. Its keys are user IDs.
 type SyncKnown map[string]SyncKnownUser
 
 // SyncKnownUser is what is known of one account.

@@ -112,7 +112,7 @@ type syncChange struct {
 	deactivate   bool
 	activate     bool
 
-	temporary map[string]string // by field, values for the moment
+	temporary map[string]string // by field, temporary values
 	split     bool              // the address changes in a step of its own
 	parts     [partCount]*syncNode
 }

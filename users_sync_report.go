@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// SyncResult is what became of a step.
+// SyncResult is the outcome of a step.
 type SyncResult struct {
 	SyncStep
 	// Done is set if the step succeeded.
 	Done bool
-	// Adopted is set if the account to create was found to exist: the response was lost,
-	// or somebody else created it meanwhile. The next sync changes what differs in it.
+	// Adopted is set if the account already existed when it was to be created, because a
+	// response was lost or because somebody else had created it meanwhile. The next sync
+	// changes what differs in it.
 	Adopted bool
 	// NotBegun is set if the step was not tried, or was called off before anything was
 	// sent that could have changed the account. Err says why.
@@ -21,20 +22,21 @@ type SyncResult struct {
 	Err error
 }
 
-// SyncReport is what became of a plan.
+// SyncReport is the outcome of a plan.
 type SyncReport struct {
 	Results  []SyncResult // in the order of the plan's steps
 	Refusals []SyncRefusal
-	// UserIDs are the accounts of the people, in the order of the list; "" for those who
-	// have none. Stored, they are the best [DesiredUser.Ref] of the next sync.
+	// UserIDs are the IDs of the people's accounts, in the order of the list; "" for people
+	// without an account. A program that stores them can use them as [DesiredUser.Ref] in
+	// the next sync.
 	UserIDs  []string
-	Failed   int // steps that were begun and not done
+	Failed   int // steps that were begun and failed
 	NotBegun int // steps that were not begun
 
 	known syncKnowledge
 }
 
-// Count returns how many steps of an action were done, without those for temporary
+// Count returns how many steps of an action were done, not counting those for temporary
 // values.
 func (r *SyncReport) Count(a SyncAction) (n int) {
 	for _, result := range r.Results {
@@ -45,8 +47,8 @@ func (r *SyncReport) Count(a SyncAction) (n int) {
 	return n
 }
 
-// Known returns what the sync knows about the accounts, for [SyncOptions.Known] of the
-// next one.
+// Known returns what the sync has learned about the accounts, for [SyncOptions.Known] of
+// the next sync.
 func (r *SyncReport) Known() SyncKnown {
 	k := r.known
 	known := make(SyncKnown)

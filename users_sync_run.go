@@ -14,17 +14,18 @@ import (
 )
 
 // Run carries out the plan. Steps of one action run side by side, as many as the options
-// allow, and so do steps of different actions, since each endpoint has a limit of its own.
-// A step that gives a user somebody else's username or address comes after the one that
-// frees it.
+// allow, and so do steps of different actions, since each endpoint has a limit of its
+// own. A step that gives a user the username or address of another comes after the step
+// that frees it.
 //
-// One step that fails does not stop the others. The run stops early if all would fail: no
-// second factor, credentials that are no longer valid, a server that does not answer, a
-// journal that cannot be written. The steps of one action are given up if they are all
-// refused in the same way, or would have to wait longer than [WithMaxWait] allows. When
-// the context ends, requests that were sent are finished, for up to 10 seconds, and
-// nothing else begins. The report tells what became of each step. A sync that was cut off,
-// even by the end of the program, is completed by the next one.
+// A failed step does not stop the others. The run stops early if no step can succeed: a
+// second factor is missing, the credentials are no longer valid, the server does not
+// answer, or the journal cannot be written. The remaining steps of one action are not
+// begun if the steps before were all refused in the same way, or if they would have to
+// wait longer than [WithMaxWait] allows. When the context ends, requests that were sent
+// are finished, for up to 10 seconds, and nothing else begins. The report has the outcome
+// of each step. The next sync completes one that was cut off, even if the program has
+// ended in between.
 //
 //   - POST /api/v1/users.create, POST /api/v1/users.update after a read of users.info,
 //     POST /api/v1/users.setActiveStatus, once for each step.
@@ -33,7 +34,7 @@ import (
 //   - Second factor: asked for by users.update.
 //   - Retried if the response is lost; accounts that were to be created are looked up.
 //   - Errors: [*SyncError] if a step failed or was not begun, and for the refusals of the
-//     plan; [ErrInvalid] without a report for steps that are not the plan's own.
+//     plan; [ErrInvalid] without a report if a step was added or appears twice.
 //   - Since server 0.75.0.
 func (p *SyncPlan) Run(ctx context.Context) (*SyncReport, error) {
 	if err := p.checkSteps(); err != nil {
@@ -70,7 +71,7 @@ func (p *SyncPlan) checkSteps() error {
 	seen := make(map[int]bool, len(p.Steps))
 	for i, step := range p.Steps {
 		if step.id == 0 || seen[step.id] {
-			return invalid(opSync, fmt.Sprintf("Steps[%d]", i), "must be a step that the plan was made with, once")
+			return invalid(opSync, fmt.Sprintf("Steps[%d]", i), "must be a step of the plan, and appear only once")
 		}
 		seen[step.id] = true
 	}

@@ -48,12 +48,12 @@ type UserUpdateOptions struct {
 //
 // Servers clear bio and nickname if a request leaves them out, and before 7.9.1 they
 // replace all custom fields. Update therefore reads the user first, with one call of
-// users.info, and sends what is to stay along. A change that somebody else makes between
-// the two calls can be lost. This read is skipped if Bio and Nickname are set and
+// users.info, and sends the values to keep along. A change that somebody else makes
+// between the two calls can be lost. This read is skipped if Bio and Nickname are set and
 // CustomFields is not, or with Overwrite.
 //
-// Servers 7.x take one change of name, username or address per user and minute. Server
-// 8.3 has no such limit.
+// Servers 7.x accept one change of name, username or address per user and minute; servers
+// 8.3 and newer have no such limit.
 //
 //   - POST /api/v1/users.update.
 //   - Permission: edit-other-user-info, without which servers answer 400, and more for

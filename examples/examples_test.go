@@ -279,6 +279,34 @@ func TestEmbedded(t *testing.T) {
 	}
 }
 
+// TestReadme: README.md shows what the programs print on the embedded server, apart from
+// dates, IDs and the order of steps.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	varies := regexp.MustCompile(`^\d/\d |\d{4}-\d\d-\d\d(T[\d:]+Z)?|,[A-Za-z0-9]{17}$`)
+	lines := func(text string) []string {
+		all := strings.Split(strings.TrimSpace(text), "\n")
+		for i := range all {
+			all[i] = varies.ReplaceAllString(all[i], "")
+		}
+		return all
+	}
+	for tool, code := range map[string]int{"provision": 0, "offboard": 1, "roster": 0} {
+		t.Run(tool, func(t *testing.T) {
+			t.Parallel()
+			_, block, found := strings.Cut(string(page), "$ go run ./examples/"+tool+" ")
+			require.True(t, found)
+			block, _, _ = strings.Cut(block, "\n```")
+			args, shown, _ := strings.Cut(block, "\n")
+			got := program{tool: tool, args: strings.Fields(args), code: code}.run(t)
+			assert.Subset(t, lines(got.all()), lines(shown), "README.md shows what is not printed")
+			assert.Subset(t, lines(shown), lines(got.stdout), "README.md does not show all")
+		})
+	}
+}
+
 // A dry run says what it would do, and makes no call that could change anything.
 func TestDryRun(t *testing.T) {
 	t.Parallel()

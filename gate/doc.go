@@ -1,9 +1,9 @@
 // Package gate decides when a call to a rate-limited server may be sent.
 //
-// A Rocket.Chat server counts calls by route, method and client address in fixed
-// windows, and refuses those above its limit. A [Gate] knows where the windows stand
-// from what earlier answers said, its [Sighting]s, and lets through as many calls as a
-// window has left, in order of arrival:
+// A Rocket.Chat server counts calls by route, method and client address in fixed windows,
+// and refuses those above its limit. A [Gate] learns from earlier answers, each described
+// by a [Sighting], where the windows stand, and lets through as many calls as a window
+// has left, in order of arrival:
 //
 //	pass, err := g.Enter(ctx, gate.Entry{Route: route, MaxWait: time.Minute})
 //	if err != nil {
@@ -16,6 +16,6 @@
 // budget too; module redisgate has a gate for them. Package gatetest tests other
 // implementations.
 //
-// The package knows nothing of HTTP. Its user reads the headers and says what they
-// meant.
+// The package knows nothing of HTTP. Whoever uses a gate reads the headers and tells it
+// what they mean.
 package gate

@@ -10,12 +10,12 @@ import (
 // Gate decides when a call may be sent. It is safe for concurrent use.
 type Gate interface {
 	// Enter waits until the call may be sent, in order of arrival. It fails with a
-	// [*WaitError] as soon as it is known that the call cannot be sent within MaxWait
-	// or before the deadline of ctx, and with the error and the cause of ctx when that
-	// ends first.
+	// [*WaitError] as soon as it knows that the call cannot be sent within MaxWait or before
+	// the deadline of ctx. If ctx ends first, the error wraps the error and the cause of
+	// ctx.
 	Enter(ctx context.Context, e Entry) (Pass, error)
-	// Leave ends the call that Enter let through and takes in what its answer said. It
-	// never waits for a network. ctx may be over; only its values are used.
+	// Leave ends the call that Enter let through, and takes note of what its answer said. It
+	// never waits for a network. ctx may have ended; only its values are used.
 	Leave(ctx context.Context, r Route, p Pass, seen Sighting)
 	// Known reports what is known of a route, from memory.
 	Known(r Route) (RouteLimit, bool)
@@ -36,8 +36,8 @@ type Entry struct {
 	Route Route
 	// MaxWait bounds the wait. If it is zero, only the context does.
 	MaxWait time.Duration
-	// Hold is the longest that the call can take. After that its pass is void, so that
-	// a call that never leaves does not block others. Zero is [DefaultHold].
+	// Hold is the longest that the call can take. After that its pass expires, so that a
+	// call that never leaves does not block others. Zero is [DefaultHold].
 	Hold time.Duration
 	// Waits, if set, is called at most once, before or during the wait, when its length
 	// is known. The length is a lower bound.
@@ -52,10 +52,10 @@ const DefaultHold = 5 * time.Minute
 
 // Pass is a gate's note about a call that it let through.
 type Pass struct {
-	Number uint64 // a gate's own; zero: the call is not counted
+	Number uint64 // for the gate's own use; zero: the call is not counted
 	Probe  bool   // the call finds out how many may follow
 	Place  uint64 // the call's place in the queue; see Entry.Place
-	Note   any    // a gate's own
+	Note   any    // for the gate's own use
 }
 
 // Sighting is what an answer said of a route's limit.
@@ -67,10 +67,10 @@ type Sighting struct {
 	// 1970 by its clock. It identifies the window, though it can differ by some
 	// milliseconds from answer to answer.
 	Window int64
-	// Reset is the time until the window is over, by the server's clock. Zero: not
-	// known if Window is zero, else the window is already over.
+	// Reset is the time until the window is over, by the server's clock. Zero means that it
+	// is unknown if Window is zero, and otherwise that the window is over.
 	Reset time.Duration
-	Date  time.Time // the server's clock; zero: not told
+	Date  time.Time // the server's clock; zero: unknown
 }
 
 // Kind is the kind of a [Sighting].
@@ -92,7 +92,7 @@ type RouteLimit struct {
 	Limit     int           // calls in one window
 	Remaining int           // calls left in the present window
 	Reset     time.Duration // until the window is over
-	Window    time.Duration // how long a window lasts, as far as was seen
+	Window    time.Duration // how long a window lasts, as far as is known
 }
 
 // WaitError is the error for a call that would have to wait for longer than MaxWait or

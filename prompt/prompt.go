@@ -92,9 +92,9 @@ func question(ch rocketchat.TwoFactorChallenge) string {
 // Password asks for a password: it writes the question to the terminal and reads a line
 // without showing it. It returns early if the context ends.
 //
-// After Ctrl-C the terminal is restored, and Password returns [ErrInterrupted]. The process
-// is interrupted as well: on systems with signals it gets SIGINT, which a program can catch
-// with [signal.NotifyContext].
+// After Ctrl-C the terminal is restored, and Password returns [ErrInterrupted]. The
+// process is interrupted as well: on systems with signals it gets SIGINT, which a program
+// can catch with [os/signal.NotifyContext].
 func Password(ctx context.Context, question string) (rocketchat.Secret, error) {
 	select {
 	case turn <- struct{}{}:

@@ -62,25 +62,25 @@ func (f *faults) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// log keeps what a gate logs.
-type log struct {
+// records keeps what a gate logs.
+type records struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (l *log) Write(p []byte) (int, error) {
+func (l *records) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
-func (l *log) String() string {
+func (l *records) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
 }
 
-func (l *log) option() redisgate.Option {
+func (l *records) option() redisgate.Option {
 	return redisgate.WithLogger(slog.New(slog.NewTextHandler(l, nil)))
 }
 
@@ -93,7 +93,7 @@ func TestRedisAway(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				m := newRedis()
-				logged := &log{}
+				logged := &records{}
 				gates, _ := gatesOn(t, m, 4, logged.option())
 				f := &faults{}
 				for _, g := range gates {
@@ -179,7 +179,7 @@ func TestWithoutFallback(t *testing.T) {
 func TestBadScope(t *testing.T) {
 	t.Parallel()
 	for _, scope := range []string{"", "{office}"} {
-		logged := &log{}
+		logged := &records{}
 		g := redisgate.New(redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"}), scope, logged.option())
 		assert.ErrorContains(t, g.Warm(t.Context()), "scope")
 		assert.Contains(t, logged.String(), "scope")
@@ -205,7 +205,7 @@ func TestSlowRedis(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				m := newRedis()
-				logged := &log{}
+				logged := &records{}
 				gates, _ := gatesOn(t, m, 2, logged.option())
 				for _, g := range gates {
 					g.(*owner).rdb.AddHook(&faults{slow: 500 * time.Millisecond}) //nolint:forcetypeassert // of gatesOn
@@ -247,7 +247,7 @@ func TestUserWithoutChannels(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := newRedis()
-		logged := &log{}
+		logged := &records{}
 		gates, count := gatesOn(t, m, 4, logged.option())
 		conn, err := m.Dial() // which starts the server
 		require.NoError(t, err)

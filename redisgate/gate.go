@@ -309,7 +309,7 @@ const layout = "1:"
 func (g *Gate) base() string { return g.prefix + layout + "{" + g.scope + "}" }
 
 // hash replaces texts that should not be readable in Redis: that of a caller may be an
-// e-mail address.
+// email address.
 func (g *Gate) hash(texts ...string) string {
 	sum := sha256.Sum256([]byte(g.scope + "\x00" + strings.Join(texts, "\x00")))
 	return hex.EncodeToString(sum[:10])

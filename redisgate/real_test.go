@@ -143,7 +143,7 @@ func TestRights(t *testing.T) { //nolint:paralleltest // see above
 	where := gate.Route{Op: "users.info"}
 	for name, usable := range map[string]bool{"gate": true, "stranger": false} {
 		own := redis.NewClient(&redis.Options{Addr: r.Addr, Username: name, Password: name})
-		logged := &log{}
+		logged := &records{}
 		g := redisgate.New(own, "rights", logged.option())
 		err := g.Warm(t.Context())
 		assert.Equal(t, usable, err == nil, "%v", err)
@@ -162,7 +162,7 @@ func TestFullRedis(t *testing.T) { //nolint:paralleltest // see above
 	r := realRedis(t)
 	rdb := redis.NewClient(&redis.Options{Addr: r.Addr})
 	t.Cleanup(func() { assert.NoError(t, rdb.Close()) })
-	logged := &log{}
+	logged := &records{}
 	g := redisgate.New(rdb, "full", logged.option())
 	t.Cleanup(func() { assert.NoError(t, g.Close(context.WithoutCancel(t.Context()))) })
 	require.NoError(t, rdb.ConfigSet(t.Context(), "maxmemory", "1").Err())

@@ -363,11 +363,3 @@ func TestGivesMemoryBack(t *testing.T) { //nolint:paralleltest // see above
 		})
 	}
 }
-
-func ExampleNew() {
-	rdb := redis.NewClient(&redis.Options{Addr: "redis:6379"})
-	g := redisgate.New(rdb, "office-berlin", redisgate.WithTimeout(500*time.Millisecond))
-	if err := g.Warm(context.Background()); err != nil {
-		fmt.Println(err) // the gate falls back, and tries again
-	}
-}

@@ -29,7 +29,7 @@ const (
 	voiceCallNotifications
 	// roomsByFields asks users.info for rooms with fields.
 	roomsByFields
-	// listsByEmail has users.list take an e-mail address.
+	// listsByEmail has users.list take an email address.
 	listsByEmail
 	// extensions has voice extensions in the lists of users.
 	extensions
@@ -69,7 +69,7 @@ const (
 	anyCondition
 	// namesService has the form of users.setAvatar name where the picture is from.
 	namesService
-	// rolesByName takes names of roles besides their ids.
+	// rolesByName takes names of roles besides their IDs.
 	rolesByName
 	// remembersRoles caches the roles of a user for a second, so that changes of permissions
 	// are slightly delayed.

@@ -23,14 +23,14 @@ func (c *config) check() (version, error) {
 	}
 	for name := range c.environment {
 		if !slices.Contains(variables(), name) {
-			wrong = append(wrong, fmt.Errorf("environment variable %q: it changes nothing here", name))
+			wrong = append(wrong, fmt.Errorf("environment variable %q: has no effect on this server", name))
 		}
 	}
 	if c.latency < 0 {
-		wrong = append(wrong, fmt.Errorf("latency %v: want none or more", c.latency))
+		wrong = append(wrong, fmt.Errorf("latency %v: must not be negative", c.latency))
 	}
 	if c.calls < 0 || c.calls > 0 && c.window <= 0 {
-		wrong = append(wrong, fmt.Errorf("limit of %d calls in %v: want a number of calls in a stretch of time, or no calls for no limit", c.calls, c.window))
+		wrong = append(wrong, fmt.Errorf("limit of %d calls in %v: both must be positive; with 0 calls there is no limit", c.calls, c.window))
 	}
 	slices.SortFunc(wrong, func(a, b error) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	return v, errors.Join(wrong...)
@@ -47,9 +47,9 @@ func checkSetting(known map[string]any, name string, value any) error {
 	_, idle := otherSettings()[name]
 	switch {
 	case idle:
-		return fmt.Errorf("setting %q: it changes nothing here", name)
+		return fmt.Errorf("setting %q: has no effect on this server", name)
 	case !ok:
-		return fmt.Errorf("setting %q: there is none of that name", name)
+		return fmt.Errorf("setting %q: does not exist", name)
 	case kindOfSetting(value) != kindOfSetting(usual):
 		return fmt.Errorf("setting %q: %T, want %s", name, value, kindOfSetting(usual))
 	}

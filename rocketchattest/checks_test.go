@@ -19,18 +19,18 @@ func TestWrongOptions(t *testing.T) {
 		option rocketchattest.Option
 		want   string
 	}{
-		{rocketchattest.WithVersion("abc"), `version "abc": want one like 8.3.0`},
-		{rocketchattest.WithVersion("8"), `version "8": want one like 8.3.0`},
-		{rocketchattest.WithVersion("8.3.x"), `version "8.3.x": want one like 8.3.0`},
-		{rocketchattest.WithVersion("5.4.0"), `version "5.4.0": only 6.0 to 8.8.x are known`},
-		{rocketchattest.WithVersion("8.9.0"), `version "8.9.0": only 6.0 to 8.8.x are known`},
-		{rocketchattest.WithSetting("Accounts_AllowUsernameChang", false), `setting "Accounts_AllowUsernameChang": there is none of that name`},
+		{rocketchattest.WithVersion("abc"), `version "abc": must look like 8.3.0`},
+		{rocketchattest.WithVersion("8"), `version "8": must look like 8.3.0`},
+		{rocketchattest.WithVersion("8.3.x"), `version "8.3.x": must look like 8.3.0`},
+		{rocketchattest.WithVersion("5.4.0"), `version "5.4.0": only 6.0 to 8.8.x are supported`},
+		{rocketchattest.WithVersion("8.9.0"), `version "8.9.0": only 6.0 to 8.8.x are supported`},
+		{rocketchattest.WithSetting("Accounts_AllowUsernameChang", false), `setting "Accounts_AllowUsernameChang": does not exist`},
 		{rocketchattest.WithSetting("Accounts_AllowUsernameChange", "no"), `setting "Accounts_AllowUsernameChange": string, want boolean`},
-		{rocketchattest.WithSetting("LDAP_Enable", true), `setting "LDAP_Enable": it changes nothing here`},
-		{rocketchattest.WithEnv("PORT", "3000"), `environment variable "PORT": it changes nothing here`},
-		{rocketchattest.WithLatency(-1), `latency -1ns: want none or more`},
-		{rocketchattest.WithLimit(10, 0), `limit of 10 calls in 0s: want a number of calls in a stretch of time, or no calls for no limit`},
-		{rocketchattest.WithLimit(-1, time.Minute), `limit of -1 calls in 1m0s: want a number of calls in a stretch of time, or no calls for no limit`},
+		{rocketchattest.WithSetting("LDAP_Enable", true), `setting "LDAP_Enable": has no effect on this server`},
+		{rocketchattest.WithEnv("PORT", "3000"), `environment variable "PORT": has no effect on this server`},
+		{rocketchattest.WithLatency(-1), `latency -1ns: must not be negative`},
+		{rocketchattest.WithLimit(10, 0), `limit of 10 calls in 0s: both must be positive; with 0 calls there is no limit`},
+		{rocketchattest.WithLimit(-1, time.Minute), `limit of -1 calls in 1m0s: both must be positive; with 0 calls there is no limit`},
 	}
 	for _, tt := range tests {
 		_, err := rocketchattest.Start(tt.option)
@@ -49,11 +49,11 @@ func TestWrongNames(t *testing.T) {
 	s := rocketchattest.New()
 	none := func(http.ResponseWriter, *http.Request) {}
 	for want, wrong := range map[string]func(){
-		`setting "SMTP_Hosts": there is none of that name`:           func() { s.Set("SMTP_Hosts", "x") },
-		`permission "create-users": there is none of that name`:      func() { s.Grant("create-users", "admin") },
-		`operation "users.inof": 7.7.1 has none of that name`:        func() { s.AnswerNext("users.inof", none) },
-		`operation "users.verifyEmail": 7.7.1 has none of that name`: func() { s.AnswerNext("users.verifyEmail", none) },
-		`operation "users.inof": there is none of that name`:         func() { s.Count("users.inof") },
+		`setting "SMTP_Hosts": does not exist`:                   func() { s.Set("SMTP_Hosts", "x") },
+		`permission "create-users": does not exist`:              func() { s.Grant("create-users", "admin") },
+		`operation "users.inof": does not exist in 7.7.1`:        func() { s.AnswerNext("users.inof", none) },
+		`operation "users.verifyEmail": does not exist in 7.7.1`: func() { s.AnswerNext("users.verifyEmail", none) },
+		`operation "users.inof": does not exist`:                 func() { s.Count("users.inof") },
 	} {
 		assert.PanicsWithValue(t, "rocketchattest: "+want, wrong)
 	}

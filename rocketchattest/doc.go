@@ -14,8 +14,8 @@
 // It starts like a fresh Rocket.Chat 7.7.1, with the administrator "admin", the bot
 // "rocket.cat" and the room GENERAL. It keeps users, tokens, roles, preferences, pictures
 // and limits, checks permissions and parameters in the order of the version it plays, and
-// answers with the texts and codes of that version, so that a program that works with it
-// also works with a real server.
+// answers with the texts and codes of that version, so that programs get the answers that
+// a real server would give.
 //
 // Options choose the version and turn on further behaviour of real servers: [WithLimit],
 // [WithHiddenLimit], [WithSecondFactor], [WithLatency]. State is prepared with

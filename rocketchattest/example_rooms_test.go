@@ -23,7 +23,7 @@ func ExampleServer_SetDefault() {
 	// [admin] [admin ann]
 }
 
-// A program that acts for a user with an OAuth token, and does not notice that the token expires.
+// An OAuth access token is valid for an hour.
 func ExampleServer_OAuthToken() {
 	now := time.Date(2026, 1, 1, 10, 0, 0, 0, time.UTC)
 	server := rocketchattest.New(rocketchattest.WithClock(func() time.Time { return now }))
@@ -50,7 +50,7 @@ func ExampleServer_OAuthToken() {
 	// 401
 }
 
-// A session that was begun so long ago that it has expired.
+// A session has expired if it began too long ago.
 func ExampleServer_Backdate() {
 	server := rocketchattest.New()
 	_, token := server.Login("admin")

@@ -86,7 +86,7 @@ func ExampleWithLimit() {
 	// true
 }
 
-// A program that knows no second factor meets one.
+// The call fails without a second factor, and succeeds with one.
 func ExampleWithSecondFactor() {
 	server := rocketchattest.New(rocketchattest.WithSecondFactor())
 	ctx := context.Background()
@@ -102,7 +102,7 @@ func ExampleWithSecondFactor() {
 	// <nil>
 }
 
-// Does the program cope with an older server?
+// A test can run against several versions of the server.
 func ExampleWithVersion() {
 	for _, version := range []string{"7.7.1", "8.8.1"} {
 		server := rocketchattest.New(rocketchattest.WithVersion(version))
@@ -126,8 +126,7 @@ func ExampleWithSetting() {
 	// true
 }
 
-// A fault: the next call of an operation meets what the handler does, and the one after
-// it the server again.
+// The handler answers the next call of the operation. Later calls reach the server.
 func ExampleServer_AnswerNext() {
 	server := rocketchattest.New()
 	server.AnswerNext("users.info", func(w http.ResponseWriter, _ *http.Request) {
@@ -144,7 +143,7 @@ func ExampleServer_AnswerNext() {
 	// <nil>
 }
 
-// The connection breaks before the call has had an effect.
+// The connection breaks before the call reaches the server.
 func ExampleServer_AnswerNext_brokenConnection() {
 	server := rocketchattest.New()
 	server.AnswerNext("users.deactivateIdle", func(http.ResponseWriter, *http.Request) {
@@ -156,7 +155,7 @@ func ExampleServer_AnswerNext_brokenConnection() {
 	// true
 }
 
-// The server writes down every call it answers.
+// The server records every call that it answers.
 func ExampleServer_Calls() {
 	server := rocketchattest.New()
 	client := as("admin", server)
@@ -189,7 +188,7 @@ func ExampleServer_Mails() {
 	// ann@example.org password-reset true
 }
 
-// What may a caller without a permission still do?
+// Grant also takes a permission away, to test what a program does without it.
 func ExampleServer_Grant() {
 	server := rocketchattest.New()
 	server.Grant("create-user", "bot") // and no longer administrators
@@ -201,7 +200,7 @@ func ExampleServer_Grant() {
 	// true
 }
 
-// The last owner of a room cannot go without a word.
+// The last owner of a room is not deactivated without confirmation.
 func ExampleServer_AddRoom() {
 	server := rocketchattest.New()
 	if _, err := server.AddUser(rocketchattest.User{ID: "ann-id", Username: "ann", Email: "ann@example.org"}); err != nil {
@@ -231,8 +230,8 @@ func ExampleServer_ServeHTTP() {
 	// 200 OK
 }
 
-// Middleware changes or breaks answers. This one loses every answer to users.create
-// after the server has done it.
+// Middleware changes or breaks answers. This one loses every answer to users.create after
+// the server has created the account.
 func ExampleWithMiddleware() {
 	lose := func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -16,7 +16,7 @@ type failedLogins struct {
 const failuresKept = 24 * time.Hour
 
 // attempt names what a log-in counts for: the address, and the typed username, if any.
-// Log-ins by e-mail address are not counted by name.
+// Log-ins by email address are not counted by name.
 type attempt struct{ address, username string }
 
 func (a attempt) keys() []string {

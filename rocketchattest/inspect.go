@@ -37,7 +37,7 @@ func (s *Server) Calls() []Call {
 // counts unknown routes. It panics if there is no such operation; see [Ops].
 func (s *Server) Count(op string) int {
 	if op != "" && !slices.Contains(Ops(), op) {
-		must(fmt.Errorf("operation %q: there is none of that name", op))
+		must(fmt.Errorf("operation %q: does not exist", op))
 	}
 	s.log.Lock()
 	defer s.log.Unlock()
@@ -51,7 +51,7 @@ func (s *Server) Count(op string) int {
 // server's version has no such operation.
 func (s *Server) AnswerNext(op string, h http.HandlerFunc) {
 	if op != "" && !s.serves(op) {
-		must(fmt.Errorf("operation %q: %s has none of that name", op, s.version))
+		must(fmt.Errorf("operation %q: does not exist in %s", op, s.version))
 	}
 	s.log.Lock()
 	defer s.log.Unlock()

@@ -42,7 +42,8 @@ const (
 	oauthRefreshLife = 14 * 24 * time.Hour
 )
 
-// OAuthApp adds an OAuth app on the server and returns its client id and secret. Users give it access at /oauth/authorize.
+// OAuthApp adds an OAuth app on the server and returns its client ID and secret. Users
+// give it access at /oauth/authorize.
 func (s *Server) OAuthApp(name, redirectURI string) (clientID, clientSecret string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,8 +51,8 @@ func (s *Server) OAuthApp(name, redirectURI string) (clientID, clientSecret stri
 	return a.clientID, a.secret
 }
 
-// OAuthToken issues an OAuth access token without a call, by username or id. It is empty if
-// there is no such user or app.
+// OAuthToken issues an OAuth access token without a call, by username or ID. It is empty
+// if there is no such user or app.
 func (s *Server) OAuthToken(clientID, username string) (accessToken string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,7 +12,7 @@ type Room struct {
 	ID, Name string
 	// Kind is "c" for a channel, "p" for a private group and "d" for direct messages.
 	Kind string
-	// Team is the id of the team that the room belongs to.
+	// Team is the ID of the team that the room belongs to.
 	Team string
 	// Default is set if new users join the room.
 	Default bool
@@ -32,7 +32,7 @@ func (s *Server) Rooms() []Room {
 	return all
 }
 
-// Room returns a room by its id.
+// Room returns a room by its ID.
 func (s *Server) Room(id string) (Room, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,13 +58,13 @@ func (db *database) toRoom(r *room) Room {
 	return out
 }
 
-// AddRoom adds a private room with its owners and returns its id. Other members join with [Server.Join].
+// AddRoom adds a private room with its owners and returns its ID. Other members join with [Server.Join].
 // A user who is the last owner of a room cannot be deleted or deactivated without confirmation.
 func (s *Server) AddRoom(name string, owners ...string) (roomID string) {
 	return s.newRoom(name, private, owners)
 }
 
-// AddChannel adds a public channel with its owners and returns its id.
+// AddChannel adds a public channel with its owners and returns its ID.
 func (s *Server) AddChannel(name string, owners ...string) (roomID string) {
 	return s.newRoom(name, channel, owners)
 }

@@ -71,7 +71,7 @@ func WithLimit(calls int, window time.Duration) Option {
 }
 
 // WithHiddenLimit turns on the limiter that servers before 8.0 have inside some actions:
-// five status texts and one change of the e-mail address per user and minute, whoever makes
+// five status texts and one change of the email address per user and minute, whoever makes
 // the change. On real servers it is always on. Its refusals have other texts than those of
 // the routes. The option has no effect on later versions, which do not have this limiter.
 func WithHiddenLimit() Option {
@@ -79,11 +79,11 @@ func WithHiddenLimit() Option {
 }
 
 // WithSecondFactor makes the server ask for a second factor for the same calls as a real
-// one: an authenticator app or a code by e-mail for users who have one, and otherwise the
+// one: an authenticator app or a code by email for users who have one, and otherwise the
 // password. A code is not remembered for later calls unless the setting
 // Accounts_TwoFactorAuthentication_RememberFor is set to a number of seconds; from 8.0 to
 // 8.5 servers remember none over the API. Users who are created from then on get codes by
-// e-mail, as soon as their address is verified, unless the setting
+// email, as soon as their address is verified, unless the setting
 // Accounts_TwoFactorAuthentication_By_Email_Auto_Opt_In is off.
 func WithSecondFactor() Option { return WithSetting("Accounts_TwoFactorAuthentication_Enabled", true) }
 

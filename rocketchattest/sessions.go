@@ -17,7 +17,7 @@ type Session struct {
 	BypassTwoFactor bool
 }
 
-// Sessions returns the tokens of a user, the oldest first. The user is chosen by username or id.
+// Sessions returns the tokens of a user, the oldest first. The user is given by username or ID.
 func (s *Server) Sessions(username string) []Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()

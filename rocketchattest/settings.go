@@ -351,7 +351,8 @@ func (c *call) setSetting() (any, error) {
 	return nil, nil
 }
 
-// settingsWith are the settings among which a name is: those that have an effect, or the others; nil if there is none of that name.
+// settingsWith returns the settings that contain a name: those that have an effect, or the
+// others. It returns nil if the name is unknown.
 func (db *database) settingsWith(name string) map[string]any {
 	for _, settings := range []map[string]any{db.settings, db.otherSettings} {
 		if _, known := settings[name]; known {

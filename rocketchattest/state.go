@@ -59,7 +59,7 @@ func (s *Server) Set(name string, value any) {
 	s.settings[name] = value
 }
 
-// Setting returns the value of a server setting: a bool, a number or a text.
+// Setting returns the value of a server setting: a bool, a number or a string.
 func (s *Server) Setting(name string) (value any, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,7 +73,7 @@ func (s *Server) Grant(permission string, roles ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.permissions[permission]; !known {
-		must(fmt.Errorf("permission %q: there is none of that name", permission))
+		must(fmt.Errorf("permission %q: does not exist", permission))
 	}
 	s.grant(permission, roles)
 }
@@ -92,7 +92,7 @@ func (s *Server) AddUser(u User) (User, error) {
 	defer s.mu.Unlock()
 	a := s.fromUser(u)
 	if s.unknownRole(a.roles) {
-		return User{}, fmt.Errorf("add user %q: one of the roles %q is none, see Server.AddRole", u.Username, a.roles)
+		return User{}, fmt.Errorf("add user %q: not all of the roles %q exist; see Server.AddRole", u.Username, a.roles)
 	}
 	if err := s.insert(a); err != nil {
 		return User{}, fmt.Errorf("add user %q: %w", u.Username, err)
@@ -216,7 +216,8 @@ func (s *Server) issue(username string, add func(*account) *token) (userID, valu
 	return u.id, add(u).value
 }
 
-// Challenge starts the second step of a log-in outside the API, for twoFactorChallenges.verifyChallenge, and returns its id.
+// Challenge starts the second step of a log-in outside the API, for
+// twoFactorChallenges.verifyChallenge, and returns its ID.
 func (s *Server) Challenge(username string) (challengeID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -104,7 +104,7 @@ type account struct {
 	}
 	tokens       []*token
 	totp         *totp
-	emailFactor  time.Time // when codes by e-mail were switched on
+	emailFactor  time.Time // when codes by email were switched on
 	emailCode    *emailCode
 	verification []verification
 	exports      map[bool]*export // by whether all was asked for
@@ -152,7 +152,7 @@ func digest(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-var errTaken = errors.New("rocketchattest: the user id, username or e-mail address is taken")
+var errTaken = errors.New("rocketchattest: the user ID, username or email address is taken")
 
 // insert stores a user under its id, username and addresses.
 func (db *database) insert(u *account) error {

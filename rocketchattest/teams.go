@@ -28,7 +28,7 @@ func (s *Server) Teams() []Team {
 	return all
 }
 
-// AddTeam adds a team with its main room and returns the team's id. The first member is its creator and owner.
+// AddTeam adds a team with its main room and returns the team's ID. The first member is its creator and owner.
 func (s *Server) AddTeam(name string, private bool, members ...string) (teamID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -145,8 +145,8 @@ func (db *database) chooseFactor(u *account, wanted string) (method string, acti
 	return "", active
 }
 
-// factorDetails returns the requested method. For e-mail it sends a code, unless an earlier
-// one is still valid.
+// factorDetails returns the requested method. For email it sends a code, unless an
+// earlier one is still valid.
 func (c *call) factorDetails(u *account, method string, methods []string) (d fields, mailed bool) {
 	d = fields{"method": method, "codeGenerated": false, "availableMethods": methods}
 	if method != "email" {
@@ -332,7 +332,7 @@ func (c *call) totpCodesRemaining() (any, error) {
 	return fields{"remaining": left}, nil
 }
 
-// resetTOTP is users.resetTOTP: the authenticator app and the sessions go, codes by e-mail stay.
+// resetTOTP is users.resetTOTP: the authenticator app and the sessions go, codes by email stay.
 func (c *call) resetTOTP() (any, error) {
 	u, err := c.me, error(nil)
 	if c.namesUser() {

@@ -21,17 +21,17 @@ func parseVersion(s string) (version, error) {
 	number, _, _ := strings.Cut(s, "-")
 	parts := strings.Split(number, ".")
 	if len(parts) < 2 || len(parts) > len(v) {
-		return v, fmt.Errorf("version %q: want one like 8.3.0", s)
+		return v, fmt.Errorf("version %q: must look like 8.3.0", s)
 	}
 	for i, part := range parts {
 		n, err := strconv.ParseUint(part, 10, 16)
 		if err != nil {
-			return v, fmt.Errorf("version %q: want one like 8.3.0", s)
+			return v, fmt.Errorf("version %q: must look like 8.3.0", s)
 		}
 		v[i] = int(n)
 	}
 	if !since(oldest()).holds(v) || v[0] > newest()[0] || v[1] > newest()[1] && v[0] == newest()[0] {
-		return v, fmt.Errorf("version %q: only %s to %s.x are known", s, oldest().minor(), newest().minor())
+		return v, fmt.Errorf("version %q: only %s to %s.x are supported", s, oldest().minor(), newest().minor())
 	}
 	return v, nil
 }

@@ -1,7 +1,6 @@
 package totp_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -33,12 +32,4 @@ func TestFromSecretRefuses(t *testing.T) {
 	_, err = totp.FromSecret(rocketchat.NewSecret("not-base-32!"))(t.Context(), rocketchat.TwoFactorChallenge{Method: rocketchat.TwoFactorTOTP})
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "not-base-32!")
-}
-
-func ExampleFromSecret() {
-	client, err := rocketchat.New("https://chat.example.org",
-		rocketchat.WithLogin("bot", "its password"),
-		rocketchat.WithTwoFactor(totp.FromSecret(rocketchat.NewSecret("JBSWY3DPEHPK3PXP"))))
-	fmt.Println(client, err)
-	// Output: rocketchat.Client(chat.example.org) <nil>
 }

@@ -57,7 +57,7 @@ const methods = `
 // MarshalJSON implements [encoding/json.Marshaler].
 func (v %[1]s) MarshalJSON() ([]byte, error) { return encoded(v) }
 
-// MarshalJSONTo implements [json.MarshalerTo].
+// MarshalJSONTo implements [github.com/go-json-experiment/json.MarshalerTo].
 func (v %[1]s) MarshalJSONTo(enc *jsontext.Encoder) error {
 	%[2]s
 }

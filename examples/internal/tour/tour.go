@@ -150,7 +150,7 @@ func (t *Tour) listUsers(ctx context.Context) error {
 			rows = append(rows, []string{user.Username, user.Name, user.PrimaryEmail(), strings.Join(user.Roles, " "), lastLogin(user)})
 		}
 	}
-	t.Table([]string{"username", "name", "e-mail", "roles", "last log-in"}, rows, "roles", "e-mail")
+	t.Table([]string{"username", "name", "email", "roles", "last log-in"}, rows, "roles", "email")
 	if total > shownUsers {
 		t.say("and %d more", total-shownUsers)
 	}
