@@ -113,8 +113,8 @@ type MeUpdateOptions struct {
 }
 
 // Update changes one's own account. The result lacks the preferences. The fields are saved
-// one after the other, so some may have changed if it fails. Servers since 7.0 accept one
-// call in 60 s.
+// one after the other, so some may have changed if it fails. Server 8.3 accepts one call in
+// 60 s; server 7.7 has no such limit.
 //
 //   - POST /api/v1/users.updateOwnBasicInfo.
 //   - Permission: none; server settings can forbid each field.

@@ -52,8 +52,8 @@ type UserUpdateOptions struct {
 // the two calls can be lost. This read is skipped if Bio and Nickname are set and
 // CustomFields is not, or with Overwrite.
 //
-// Servers 7.x take one change of name, username or address per user and minute. Server
-// 8.3 has no such limit.
+// Servers 7.x take one change of the address per user and minute. Server 8.3 has no such
+// limit.
 //
 //   - POST /api/v1/users.update.
 //   - Permission: edit-other-user-info, without which servers answer 400, and more for
