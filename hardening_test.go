@@ -570,7 +570,7 @@ func TestMailedCodesAreNotSentAlong(t *testing.T) {
 // TestExpiresAtNeedsANewServer: an older one would take it and never end the status.
 func TestExpiresAtNeedsANewServer(t *testing.T) {
 	t.Parallel()
-	for version, known := range map[string]bool{"7.7.1": false, "8.3.0": false, "8.6.1": true} {
+	for version, known := range map[string]bool{"7.7.1": false, "8.5.0": false, "8.6.0": true} {
 		srv := rocketchattest.New(rocketchattest.WithVersion(version))
 		c := adminClient(t, srv)
 		err := c.Status.Set(t.Context(), Self(), StatusSetOptions{Status: StatusBusy, ExpiresAt: time.Now().Add(time.Hour)})

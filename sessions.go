@@ -155,8 +155,8 @@ type SessionCreateTokenOptions struct {
 // must allow it: CREATE_TOKENS_FOR_USERS_SECRET, before 8.0 CREATE_TOKENS_FOR_USERS=true.
 //
 //   - POST /api/v1/users.createToken.
-//   - Permission: user-generate-access-token for other users; since 8.0 the secret is
-//     enough.
+//   - Permission: user-generate-access-token for other users; from 8.0 to 8.6.0 the secret
+//     is enough.
 //   - Second factor: not asked for.
 //   - Not retried if the response is lost; [ErrOutcomeUnknown] means that a session may
 //     be open.

@@ -48,7 +48,7 @@ type StatusSetOptions struct {
 	// Message is cut at 120 characters by the server. nil leaves it unchanged; an empty
 	// string clears it.
 	Message *string
-	// ExpiresAt is when the status ends. It must be in the future. Servers before 8.5
+	// ExpiresAt is when the status ends. It must be in the future. Servers before 8.6
 	// would ignore it, so Set asks for the server's version first and fails with
 	// [ErrEndpointUnknown] there.
 	ExpiresAt time.Time
@@ -114,10 +114,10 @@ type PresenceConnections struct {
 	Extra map[string]any `json:",embed,inline"`
 }
 
-// Set sets a user's status, their message or both. On most servers the visible status
-// also depends on the user's connections: users who are not connected stay offline.
-// Servers 8.3 and newer accept 5 calls in 60 s from an address. Servers 7.x have the
-// default limit, and also accept only 5 changes of a user's message in a minute.
+// Set sets a user's status, their message or both. Since server 8.6 the visible status also
+// depends on the user's connections: users who are not connected stay offline. Servers 8.3
+// and newer accept 5 calls in 60 s from an address. Servers 7.x have the default limit, and
+// accept only 5 changes of a user's message in a minute.
 //
 //   - POST /api/v1/users.setStatus.
 //   - Permission: edit-other-user-info for other users.
@@ -126,7 +126,7 @@ type PresenceConnections struct {
 //   - Errors: [ErrNotFound]; [ErrInvalid] with [CodeInvalidDate] for a time in the past;
 //     [ErrForbidden] with [CodeStatusNotAllowed] if the server has no invisible status,
 //     with [CodeNotAllowed] if it allows no changes; [ErrEndpointUnknown] for ExpiresAt.
-//   - Since server 1.2.0; ExpiresAt since 8.5.
+//   - Since server 1.2.0; ExpiresAt since 8.6.
 func (s *StatusService) Set(ctx context.Context, ref UserRef, opts StatusSetOptions, callOpts ...CallOption) error {
 	e := post("users.setStatus").since("1.2.0").retried().ofSelfOr(ref).
 		json(statusBody{opts.Status, opts.Message, Time{opts.ExpiresAt}}).
@@ -137,8 +137,8 @@ func (s *StatusService) Set(ctx context.Context, ref UserRef, opts StatusSetOpti
 		if err != nil {
 			return err
 		}
-		if !info.AtLeast(8, 5) {
-			return &Error{Op: e.op, Class: ErrEndpointUnknown, Field: "ExpiresAt", Message: "needs server 8.5 or newer; this server would ignore it"}
+		if !info.AtLeast(8, 6) {
+			return &Error{Op: e.op, Class: ErrEndpointUnknown, Field: "ExpiresAt", Message: "needs server 8.6 or newer; this server would ignore it"}
 		}
 	}
 	return exec(ctx, s.client, e, callOpts)

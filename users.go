@@ -31,8 +31,8 @@ func (s *UsersService) Get(ctx context.Context, ref UserRef, callOpts ...CallOpt
 //     left out; otherwise as [UsersService.Get].
 //   - Second factor: not asked for.
 //   - Retried if the response is lost.
-//   - Errors: [ErrNotFound].
-//   - Since server 7.0; older servers leave out the rooms.
+//   - Errors: [ErrNotFound]; [ErrInvalid] from older servers.
+//   - Since server 7.0.
 func (s *UsersService) GetWithRooms(ctx context.Context, ref UserRef, callOpts ...CallOption) (*User, error) {
 	return s.info(ctx, userInfo(ref).with("includeUserRooms", "true"), callOpts)
 }

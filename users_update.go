@@ -52,8 +52,8 @@ type UserUpdateOptions struct {
 // between the two calls can be lost. This read is skipped if Bio and Nickname are set and
 // CustomFields is not, or with Overwrite.
 //
-// Servers 7.x accept one change of name, username or address per user and minute; servers
-// 8.3 and newer have no such limit.
+// Servers 7.x accept one change of a user's address in a minute; servers 8.3 and newer have
+// no such limit.
 //
 //   - POST /api/v1/users.update.
 //   - Permission: edit-other-user-info, without which servers answer 400, and more for

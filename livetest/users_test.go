@@ -109,12 +109,12 @@ func usersGetWithRooms(t *testing.T, l *live) {
 	p := l.person(t)
 	roomID, name := l.room(t, p)
 	u, err := l.client.Users.GetWithRooms(t.Context(), rocketchat.ByID(p.userID))
-	require.NoError(t, err)
-	assert.Equal(t, p.username, u.Username)
 	if !l.has("7.0") {
-		assert.Empty(t, u.Rooms)
+		require.ErrorIs(t, err, rocketchat.ErrInvalid)
 		return
 	}
+	require.NoError(t, err)
+	assert.Equal(t, p.username, u.Username)
 	require.Len(t, u.Rooms, 1)
 	assert.Equal(t, roomID, u.Rooms[0].RoomID)
 	assert.Equal(t, name, u.Rooms[0].Name)

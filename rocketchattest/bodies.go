@@ -27,6 +27,7 @@ func updateBody() *schema {
 			str("nickname").null(), str("statusText").null(), flag("active").null(), list("roles", str("")).null(),
 			flag("requirePasswordChange").null(), flag("setRandomPassword").null(), flag("sendWelcomeEmail").null(),
 			flag("verified").null(), obj("customFields", nil).null(), str("status").null(), str("freeSwitchExtension").null().from(7, 13),
+			flag("joinDefaultChannels").null().before(7),
 		)).must(),
 		flag("confirmRelinquish"),
 	)
@@ -53,7 +54,7 @@ func deleteBody() *schema {
 func infoQuery() *schema {
 	return selectors([]field{
 		str("userId"), str("username"), str("importId"), str("email").from(8, 4), str("freeSwitchExtension").from(8, 5),
-	}, str("includeUserRooms"), str("fields"))
+	}, str("includeUserRooms").from(7), str("fields"))
 }
 
 func listUsersQuery() *schema {

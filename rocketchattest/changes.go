@@ -18,7 +18,7 @@ const (
 	// typedRoutes are of the new kind, apart from those that say otherwise: they look at their schema before the limit, their texts do
 	// not repeat the code, and every field they do not know is refused.
 	typedRoutes
-	// hiddenLimits counts changes of names, addresses and status texts per user and minute.
+	// hiddenLimits counts changes of addresses and status texts per user and minute.
 	hiddenLimits
 	// forbidden is the code of a refusal inside an action, instead of unauthorized.
 	forbidden

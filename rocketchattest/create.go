@@ -2,6 +2,7 @@ package rocketchattest
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -233,7 +234,7 @@ func (c *call) lets(secret string) bool {
 
 // serialised is the odd body that users.register alone has for bad custom fields: the error object itself.
 func serialised(err error) error {
-	f, ok := err.(*failure) //nolint:errorlint // never wrapped
+	f, ok := errors.AsType[*failure](err)
 	if !ok {
 		return err
 	}

@@ -56,10 +56,7 @@ func (s *Server) OAuthApp(name, redirectURI string) (clientID, clientSecret stri
 func (s *Server) OAuthToken(clientID, username string) (accessToken string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u, app := s.userByName(username), s.oauthClient(clientID)
-	if u == nil {
-		u = s.users[username]
-	}
+	u, app := s.named(username), s.oauthClient(clientID)
 	if u == nil || app == nil {
 		return ""
 	}

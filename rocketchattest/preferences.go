@@ -49,7 +49,7 @@ func preferenceFields() *schema {
 	} {
 		all = append(all, str(name).null())
 	}
-	for _, name := range []string{"clockMode", "masterVolume", "notificationsSoundVolume", "voipRingerVolume", "idleTimeLimit"} {
+	for _, name := range []string{"clockMode", "notificationsSoundVolume", "idleTimeLimit"} {
 		all = append(all, num(name).null())
 	}
 	for _, name := range []string{
@@ -63,12 +63,13 @@ func preferenceFields() *schema {
 	}
 	return closed(append(all,
 		str("alsoSendThreadToChannel").among("default", "always", "never").null(),
+		num("masterVolume").null().from(7, 1), // not on 7.0, but on 7.9
+		num("voipRingerVolume").null().from(7, 1),
 		flag("desktopNotificationVoiceCalls").null().from(7, 13),
 		num("utcOffset").null().from(8, 6),
 		list("highlights", str("")).null(),
 		list("dontAskAgainList", obj("", open(str("action"), str("label")))).null(),
 		list("featuresPreview", obj("", open(str("name"), flag("value")))).null(),
-		list("sidebarSectionsOrder", str("")).null(),
 		list("statusVisibilityDenied", str("")).from(8, 8),
 	)...)
 }
@@ -98,7 +99,7 @@ const leastIdleSeconds = 60
 func (c *call) checkPreferences(data object) error {
 	nullable := []string{
 		"alsoSendThreadToChannel", "showThreadsInMainChannel", "desktopNotificationRequireInteraction", "dontAskAgainList",
-		"featuresPreview", "receiveLoginDetectionEmail", "sidebarSectionsOrder", "utcOffset",
+		"featuresPreview", "receiveLoginDetectionEmail", "utcOffset",
 	}
 	for _, f := range preferenceFields().fields {
 		if value, sent := data[f.name]; sent && value == nil && !slices.Contains(nullable, f.name) {

@@ -80,11 +80,15 @@ func WithHiddenLimit() Option {
 
 // WithSecondFactor makes the server ask for a second factor for the same calls as a real
 // one: an authenticator app or a code by email for users who have one, and otherwise the
-// password. A code is not remembered for later calls unless the setting
-// Accounts_TwoFactorAuthentication_RememberFor is set to a number of seconds; from 8.0 to
-// 8.5 servers remember none over the API. Users who are created from then on get codes by
-// email, as soon as their address is verified, unless the setting
-// Accounts_TwoFactorAuthentication_By_Email_Auto_Opt_In is off.
+// password.
+//
+// A code is not remembered for later calls unless the setting
+// Accounts_TwoFactorAuthentication_RememberFor is set to a number of seconds. For that time
+// new users who have neither an app nor mailed codes are not asked either. From 8.0 to 8.5
+// servers remember nothing over the API.
+//
+// Users who are created from then on get codes by email, as soon as their address is
+// verified, unless the setting Accounts_TwoFactorAuthentication_By_Email_Auto_Opt_In is off.
 func WithSecondFactor() Option { return WithSetting("Accounts_TwoFactorAuthentication_Enabled", true) }
 
 // WithVersion chooses the server version to play, from 6.0 to 8.8. The default is "7.7.1".

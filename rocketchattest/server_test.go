@@ -225,6 +225,13 @@ func TestVersions(t *testing.T) {
 		{"7.0.0", "", "GET /avatar/uid/rocket.cat", "", 200},
 		{"7.1.0", "", "GET /avatar/uid/nobody", "", 404},
 		{"7.7.1", "admin", "GET users.getUsersOfRole?role=admin", "", 404},
+		{"6.13.1", "admin", "GET users.info?userId=bruno&includeUserRooms=true", "", 400},
+		{"7.0.0", "admin", "GET users.info?userId=bruno&includeUserRooms=true", "", 200},
+		{"6.13.1", "admin", "POST users.update", `{"userId":"bruno","data":{"joinDefaultChannels":false}}`, 200},
+		{"7.0.0", "admin", "POST users.update", `{"userId":"bruno","data":{"joinDefaultChannels":false}}`, 400},
+		{"7.0.0", "admin", "POST users.setPreferences", `{"data":{"masterVolume":50}}`, 400},
+		{"7.7.1", "admin", "POST users.setPreferences", `{"data":{"masterVolume":50,"voipRingerVolume":50}}`, 200},
+		{"8.8.1", "admin", "POST users.setPreferences", `{"data":{"sidebarSectionsOrder":["Unread"]}}`, 400},
 	}
 	for _, tt := range tests {
 		assert.Equal(t, tt.status, status(tt.version, tt.as, tt.call, tt.body), "%s %s", tt.version, tt.call)
@@ -279,6 +286,16 @@ func TestVersionedAnswers(t *testing.T) {
 }
 
 // TestRoutesWithoutSchema are refusals of 7.7.1 on routes that look at their input by hand, where the order of the checks counts.
+// TestTokenForUnknownUser: users.createToken looks for the user before it compares the secret.
+func TestTokenForUnknownUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, rocketchattest.WithVersion("8.3.0"), rocketchattest.WithEnv("CREATE_TOKENS_FOR_USERS_SECRET", "open"))
+	for user, want := range map[string]string{"nobody": "error-invalid-user", "bruno": "error-not-authorized"} {
+		_, answer := w.call("admin", "POST users.createToken", `{"userId":"`+user+`","secret":"wrong"}`, nil)
+		assert.Equal(t, want, dig(answer, "errorType"), user)
+	}
+}
+
 func TestRoutesWithoutSchema(t *testing.T) {
 	t.Parallel()
 	const status, custom, remove, avatar = "POST users.setStatus", "POST custom-user-status.", "POST roles.removeUserFromRole", "POST users.setAvatar"

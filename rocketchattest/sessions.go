@@ -21,10 +21,7 @@ type Session struct {
 func (s *Server) Sessions(username string) []Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := s.userByName(username)
-	if u == nil {
-		u = s.users[username]
-	}
+	u := s.named(username)
 	if u == nil {
 		return nil
 	}

@@ -206,10 +206,7 @@ func (s *Server) PersonalAccessToken(username, name string, bypassTwoFactor bool
 func (s *Server) issue(username string, add func(*account) *token) (userID, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := s.userByName(username)
-	if u == nil {
-		u = s.users[username]
-	}
+	u := s.named(username)
 	if u == nil {
 		return "", ""
 	}

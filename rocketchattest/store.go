@@ -243,6 +243,11 @@ func (db *database) userByName(username string) *account {
 	return db.byUsername[strings.ToLower(username)]
 }
 
+// named is the account with a username or ID, nil if there is none.
+func (db *database) named(usernameOrID string) *account {
+	return cmp.Or(db.userByName(usernameOrID), db.users[usernameOrID])
+}
+
 func (db *database) userByEmail(email string) *account {
 	return db.byEmail[strings.ToLower(email)]
 }

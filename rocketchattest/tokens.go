@@ -13,8 +13,10 @@ type token struct {
 	created time.Time
 	name    any // personal access tokens only; a text, unless somebody sent something else
 	bypass  bool
-	// verified is when a second factor was last given with this token.
-	verified time.Time
+	// verified is when a second factor was last given with this token, and verifiedBy by
+	// which client.
+	verified   time.Time
+	verifiedBy string
 }
 
 const loginTokenCap = 50
@@ -167,36 +169,29 @@ func (c *call) personalTokens() (any, error) {
 	return fields{"tokens": items}, nil
 }
 
-// createToken is users.createToken: allowed by a secret since 8.0, before that by a switch in the environment.
+// createToken is users.createToken. The user is looked up before anything else is checked.
 func (c *call) createToken() (any, error) {
-	if !c.does(tokensBySecret) {
-		refused := coded("error-not-authorized", "Not authorized", fields{"method": "createToken"})
-		if c.environment["CREATE_TOKENS_FOR_USERS"] != "true" {
-			return nil, refused
-		}
-		u, err := c.chosen(c.body)
-		if err == nil && u != c.me && !c.may("user-generate-access-token") {
-			err = refused
-		}
-		return c.tokenFor(u, err)
-	}
-	refused := coded("error-not-authorized", "Not authorized", nil)
-	secret := c.environment["CREATE_TOKENS_FOR_USERS_SECRET"]
-	if secret == "" || c.body.str("secret") != secret {
-		return nil, refused
-	}
 	u, err := c.chosen(c.body)
-	if err == nil && u != c.me && c.does(guardsTokens) && !c.may("user-generate-access-token") {
-		err = refused
+	switch {
+	case err != nil:
+		return nil, err
+	case c.mayCreateToken(u):
+		return fields{"data": fields{"userId": u.id, "authToken": c.addLoginToken(u).value}}, nil
+	case c.does(tokensBySecret):
+		return nil, coded("error-not-authorized", "Not authorized", nil)
 	}
-	return c.tokenFor(u, err)
+	return nil, coded("error-not-authorized", "Not authorized", fields{"method": "createToken"})
 }
 
-func (c *call) tokenFor(u *account, err error) (any, error) {
-	if err != nil {
-		return nil, err
+// mayCreateToken reports whether the caller may create a token for u: with the secret of the
+// environment since 8.0, before that if a variable of the environment allows it.
+func (c *call) mayCreateToken(u *account) bool {
+	permitted := u == c.me || c.may("user-generate-access-token")
+	if c.does(tokensBySecret) {
+		secret := c.environment["CREATE_TOKENS_FOR_USERS_SECRET"]
+		return secret != "" && c.body.str("secret") == secret && (permitted || !c.does(guardsTokens))
 	}
-	return fields{"data": fields{"userId": u.id, "authToken": c.addLoginToken(u).value}}, nil
+	return permitted && c.environment["CREATE_TOKENS_FOR_USERS"] == "true"
 }
 
 // logoutUser is users.logout: every token of the user goes, and an id nobody has is answered the same way.

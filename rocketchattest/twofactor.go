@@ -103,16 +103,25 @@ func (c *call) secondFactor() error {
 // knowsToken reports whether the second factor depends on the token.
 func (c *call) knowsToken() bool { return c.token != nil && !c.does(asksEveryToken) }
 
-// challengeFactor asks for a second factor, or checks the code given. A code is remembered with the token for as long as the
-// server's setting says, where the route allows that.
+// client identifies where the call comes from: its address and user agent.
+func (c *call) client() string { return c.address + " " + c.r.UserAgent() }
+
+// remembered reports whether no second factor is needed for now: the caller gave one with
+// this token from the same client, or was registered, less long ago than the setting
+// Accounts_TwoFactorAuthentication_RememberFor says. Registration counts only without an
+// authenticator app and mailed codes.
+func (c *call) remembered() bool {
+	keep := time.Duration(c.number("Accounts_TwoFactorAuthentication_RememberFor") * float64(time.Second))
+	recent := func(at time.Time) bool { return c.now().Sub(at) < keep }
+	return c.token.verifiedBy == c.client() && recent(c.token.verified) || len(c.factorMethods(c.me)) == 0 && recent(c.me.createdAt)
+}
+
+// challengeFactor asks for a second factor, or checks the code given, which may be
+// remembered if the route allows that.
 func (c *call) challengeFactor(u *account, code, wanted string, remember bool) error {
 	remember = remember && c.knowsToken()
-	keep := time.Duration(c.number("Accounts_TwoFactorAuthentication_RememberFor") * float64(time.Second))
 	method, methods := c.chooseFactor(u, wanted)
-	switch {
-	case !c.enabled("Accounts_TwoFactorAuthentication_Enabled"), method == "":
-		return nil
-	case remember && !c.token.verified.IsZero() && c.now().Sub(c.token.verified) < keep:
+	if !c.enabled("Accounts_TwoFactorAuthentication_Enabled") || method == "" || remember && c.remembered() {
 		return nil
 	}
 	details, mailed := c.factorDetails(u, method, methods)
@@ -121,7 +130,7 @@ func (c *call) challengeFactor(u *account, code, wanted string, remember bool) e
 		return coded("totp-required", "TOTP Required", details)
 	case !mailed && c.checkFactor(u, method, code):
 		if remember {
-			c.token.verified = c.now()
+			c.token.verified, c.token.verifiedBy = c.now(), c.client()
 		}
 		return nil
 	case method == "email" && c.usedUp(u.emailCode):

@@ -63,17 +63,30 @@ func TestRememberedFactor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, rocketchattest.WithSecondFactor(), rocketchattest.WithSetting("Accounts_TwoFactorAuthentication_RememberFor", 1800))
 	id, token := w.Login("admin")
-	update := func(code string) int {
+	update := func(code, agent string) int {
 		res, _ := w.call("", "POST users.update", `{"userId":"bruno","data":{}}`, map[string]string{
-			"X-User-Id": id, "X-Auth-Token": token, "x-2fa-code": code, "x-2fa-method": "password",
+			"X-User-Id": id, "X-Auth-Token": token, "x-2fa-code": code, "x-2fa-method": "password", "User-Agent": agent,
 		})
 		return res.StatusCode
 	}
-	assert.Equal(t, http.StatusBadRequest, update(""))
-	assert.Equal(t, http.StatusOK, update(digestOf(rocketchattest.AdminPassword)))
-	assert.Equal(t, http.StatusOK, update(""))
+	assert.Equal(t, http.StatusOK, update("", ""), "the account is new")
 	w.clock.now = w.clock.now.Add(30 * time.Minute)
-	assert.Equal(t, http.StatusBadRequest, update(""))
+	assert.Equal(t, http.StatusBadRequest, update("", ""))
+	assert.Equal(t, http.StatusOK, update(digestOf(rocketchattest.AdminPassword), ""))
+	assert.Equal(t, http.StatusOK, update("", ""))
+	assert.Equal(t, http.StatusBadRequest, update("", "another browser"))
+	w.clock.now = w.clock.now.Add(30 * time.Minute)
+	assert.Equal(t, http.StatusBadRequest, update("", ""))
+}
+
+// TestNewAccountWithApp: an authenticator app counts from the start.
+func TestNewAccountWithApp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, rocketchattest.WithSecondFactor(), rocketchattest.WithSetting("Accounts_TwoFactorAuthentication_RememberFor", 1800))
+	withApp(w)
+	res, _ := w.call("app", "POST users.generatePersonalAccessToken", `{"tokenName":"robot"}`, nil)
+	assert.Equal(t, http.StatusBadRequest, res.StatusCode)
+	w.ok("alice.meyer", "POST users.generatePersonalAccessToken", `{"tokenName":"robot"}`)
 }
 
 func TestTOTPSetUp(t *testing.T) {

@@ -383,7 +383,7 @@ func (c *call) saveOwnStatus(data object) error {
 		if status == "offline" && !c.enabled("Accounts_AllowInvisibleStatusOption") {
 			return coded("error-status-not-allowed", "Invisible status is disabled", fields{"method": "setUserStatus"})
 		}
-		c.me.statusDefault = status // any password is accepted here
+		c.me.statusDefault = status // any word is stored
 		if c.me.statusConnection == "" {
 			c.me.statusConnection = "offline"
 		}

@@ -25,7 +25,7 @@ func tool() cli.Tool {
 		Name: "status",
 		Summary: `Sets your status from a calendar (.ics), including recurring events. The summary of the current event becomes the message. The status is busy if the event blocks time, away if it is marked out of office, and otherwise online. If events overlap, one that blocks time is preferred, then the one that began last. A private event is shown as "Busy".
 
-Servers from 8.5 on end the status with the event. On older servers it stays until the program runs again, so run it often or use --watch, which changes the status at the right moments and reads the file again every few minutes. If no event is on, a message from the calendar is cleared, and any other is left unchanged.`,
+Servers from 8.6 on end the status with the event. On older servers it stays until the program runs again, so run it often or use --watch, which changes the status at the right moments and reads the file again every few minutes. If no event is on, a message from the calendar is cleared, and any other is left unchanged.`,
 		Permissions: "none for oneself; edit-other-user-info for --user",
 		Examples:    []string{"", "--dry-run work.ics", "--watch work.ics", "--user room.berlin --watch room.ics", "--clear"},
 		Changes:     true,
@@ -87,7 +87,7 @@ func (t *timekeeper) work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.expires = info.AtLeast(8, 5)
+	t.expires = info.AtLeast(8, 6)
 	if t.Watch {
 		return t.keep(ctx)
 	}
