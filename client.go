@@ -184,6 +184,8 @@ func addressFault(u *url.URL, plainHTTP bool) string {
 		return "must not contain credentials"
 	case u.RawQuery != "" || u.Fragment != "":
 		return "must not have a query or a fragment"
+	case strings.Contains(strings.ToUpper(u.EscapedPath()), "%2F"):
+		return "must not have an escaped slash in its path"
 	case u.Scheme == "http" && !plainHTTP && !isLoopback(u.Hostname()):
 		return "would send credentials unencrypted: use https, or WithPlainHTTP"
 	}

@@ -49,6 +49,7 @@ func TestNewRejectsBadAddresses(t *testing.T) {
 	for _, raw := range []string{
 		"", "chat.example.org", "ftp://chat.example.org", "https://", "https://user:pw@chat.example.org",
 		"https://chat.example.org?x=1", "https://chat.example.org#x", "http://chat.example.org", "https://chat example.org", "://",
+		"https://chat.example.org/a%2fb",
 	} {
 		_, err := New(raw)
 		require.ErrorIs(t, err, ErrInvalid, raw)
