@@ -108,7 +108,7 @@ const (
 // SyncStep is what a sync does to one account with one request.
 type SyncStep struct {
 	Action   SyncAction    `json:"action"`
-	Username string        `json:"username"`
+	Username string        `json:"username"`        // "" for an account that has none yet
 	UserID   string        `json:"userId,omitzero"` // "" for a new account
 	Changes  []FieldChange `json:"changes"`
 	// Temporary is set for a step that gives a user a username or an address for the
@@ -153,7 +153,7 @@ func (s SyncStep) String() string {
 			changes[i] = c.Field + " " + c.To
 		}
 	}
-	line := fmt.Sprintf("%-10s %-20s %s", s.Action, s.Username, strings.Join(changes, ", "))
+	line := fmt.Sprintf("%-10s %-20s %s", s.Action, cmp.Or(s.Username, s.UserID), strings.Join(changes, ", "))
 	if s.Temporary {
 		line += " (for the moment)"
 	}
@@ -197,9 +197,9 @@ func (c SyncCode) Error() string { return string(c) }
 // SyncRefusal is a wish that the plan does not fulfil. It is an error.
 type SyncRefusal struct {
 	Code     SyncCode `json:"code"`
-	Username string   `json:"username"`       // whom it is about
+	Username string   `json:"username"`       // whom it is about; their ID or Ref if they have no username
 	Field    string   `json:"field"`          // which field stays as it is, such as "email"; "active" for deactivations
-	Other    string   `json:"other,omitzero"` // username of whoever is in the way
+	Other    string   `json:"other,omitzero"` // username, or ID, of whoever is in the way
 	Reason   string   `json:"reason"`         // a sentence for people
 }
 

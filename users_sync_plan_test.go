@@ -49,7 +49,7 @@ func TestSyncRefusesWhatTheServerWould(t *testing.T) {
 		"name that is not UTF-8":     {DesiredUser{Username: "a", Name: "M\xfcller"}, SyncRefusal{SyncInvalid, "a", "name", "", "name cannot be sent as JSON, such as text that is not UTF-8"}},
 		"username that is not UTF-8": {DesiredUser{Username: "M\xfcller", Email: "m@example.com"}, SyncRefusal{SyncInvalid, "M\uFFFDller", "username", "", "username cannot be sent as JSON, such as text that is not UTF-8"}},
 		"no address":                 {DesiredUser{Username: "new"}, SyncRefusal{SyncMissing, "new", "email", "", "a new account needs an address"}},
-		"no username":                {DesiredUser{Ref: ByImportID("4711"), Email: "new@example.com"}, SyncRefusal{SyncMissing, "", "username", "", "a new account needs a username"}},
+		"no username":                {DesiredUser{Ref: ByImportID("4711"), Email: "new@example.com"}, SyncRefusal{SyncMissing, "importId 4711", "username", "", "a new account needs a username"}},
 		"no such ID":                 {moved("z", "z", "z"), SyncRefusal{SyncNotFound, "z", "id", "", "nobody has the ID id.z"}},
 		"own account":                {DesiredUser{Ref: Self(), Active: new(false)}, SyncRefusal{SyncOwnAccount, "admin", "active", "", "is the account that the sync runs as"}},
 		"bot":                        {DesiredUser{Username: "rocket.cat", Active: new(false)}, SyncRefusal{SyncBot, "rocket.cat", "active", "", "is a bot or an app"}},
@@ -545,4 +545,58 @@ func TestSyncReadsADirectoryAtOnce(t *testing.T) {
 	require.Len(t, plan.Steps, 1)
 	assert.Equal(t, "person0002", plan.Steps[0].Username)
 	assert.Zero(t, callsAfter(srv, before)["users.info"])
+}
+
+// TestSyncSaysWhoIsMeant: a refusal names people who have no username, too.
+func TestSyncSaysWhoIsMeant(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	addNamed(t, srv, "a", "b")
+	_, err := srv.AddUser(rocketchattest.User{ID: "nameless", Email: "nameless@example.com"})
+	require.NoError(t, err)
+	plan, err := adminClient(t, srv).Users.PlanSync(t.Context(), []DesiredUser{
+		{Ref: ByImportID("4711"), Email: "new@example.com"},
+		{Ref: ByID("gone")},
+		{Key: "77"},
+		{Username: "a", Email: "nameless@example.com"},
+		{Ref: ByEmail("nameless@example.com"), Username: "b", Name: "N"},
+	}, SyncOptions{Match: func(*User) string { return "9" }})
+	require.NoError(t, err)
+	assert.Equal(t, `
+update     nameless             name "" -> "N"
+refused    importId 4711        a new account needs a username
+refused    userId gone          nobody has the ID gone
+refused    key 77               a new account needs a username
+refused    a                    the address nameless@example.com belongs to nameless
+refused    nameless             the username b belongs to b
+0 to create, 1 to update, 0 to activate, 0 to deactivate, 5 refused, 0 unchanged
+`, "\n"+plan.String())
+	assert.Equal(t, "nameless", plan.Refusals[3].Other)
+}
+
+// TestSyncOfManyWhoAreRecognized: the scope of a sync does not make it slower to recognise
+// people by their usernames and addresses.
+func TestSyncOfManyWhoAreRecognized(t *testing.T) { //nolint:paralleltest // it compares times
+	srv := rocketchattest.New()
+	desired := people(20_000)
+	addPeople(t, srv, desired)
+	for i := range desired {
+		desired[i].Ref = ByEmail("before." + desired[i].Email)
+	}
+	c := adminClient(t, srv)
+	plan := func(opts SyncOptions) time.Duration {
+		fastest := time.Hour
+		for range 3 {
+			start := time.Now()
+			plan, err := c.Users.PlanSync(t.Context(), desired, opts)
+			require.NoError(t, err)
+			require.Equal(t, len(desired), plan.Unchanged)
+			require.Empty(t, plan.Steps)
+			fastest = min(fastest, time.Since(start))
+		}
+		return fastest
+	}
+	without := plan(SyncOptions{})
+	with := plan(SyncOptions{Departed: func(*User) bool { return true }})
+	assert.Less(t, float64(with)/float64(without), 3.0)
 }

@@ -208,7 +208,7 @@ func TestSyncOfRandomStaffs(t *testing.T) {
 			require.NoError(t, err, "seed %d", seed)
 			require.Equal(t, before, s.accounts(), "seed %d: a plan changes nothing", seed)
 			for _, r := range plan.Refusals {
-				assert.True(t, r.Code != "" && r.Field != "" && r.Reason != "" && (r.Other != "") == (r.Code == SyncTaken), "seed %d: %#v", seed, r)
+				assert.True(t, r.Code != "" && r.Username != "" && r.Field != "" && r.Reason != "" && (r.Other != "") == (r.Code == SyncTaken), "seed %d: %#v", seed, r)
 			}
 			if s.clean {
 				keepsAdmin := func(r SyncRefusal) bool { return r.Code == SyncLastAdmin || r.Code == SyncBot || r.Code == SyncTaken }
