@@ -264,7 +264,7 @@ func (p *SyncPlan) Calls() map[string]int {
 			calls[op]++
 		}
 	}
-	if p.questioned() {
+	if p.users != nil && p.questioned() {
 		calls[opAsking]++
 	}
 	return calls
@@ -292,7 +292,7 @@ func (s SyncStep) ops() []string {
 	case SyncCreate:
 		return []string{"users.create"}
 	case SyncUpdate:
-		if s.update.erases() {
+		if s.update != nil && s.update.erases() {
 			return []string{"users.info", "users.update"}
 		}
 		return []string{"users.update"}

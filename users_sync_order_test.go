@@ -332,6 +332,11 @@ func TestSyncOfChangedSteps(t *testing.T) {
 		require.ErrorContains(t, err, "Steps[4]")
 		assert.Nil(t, report)
 	}
+	for _, other := range []*SyncPlan{{}, {Steps: steps}, {Steps: []SyncStep{{Action: SyncUpdate, UserID: "id.a"}}}} {
+		assert.NotPanics(t, func() { other.Calls() })
+		_, err := other.Run(t.Context())
+		require.ErrorIs(t, err, ErrInvalid, "PlanSync did not make it")
+	}
 	before := identities(srv)
 	plan.Steps = slices.DeleteFunc(steps, func(s SyncStep) bool { return s.UserID == "id.b" })
 	report, err := plan.Run(t.Context())

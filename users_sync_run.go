@@ -67,6 +67,9 @@ func (p *SyncPlan) Run(ctx context.Context) (*SyncReport, error) {
 
 // checkSteps rejects steps that are not the plan's own, and those that come twice.
 func (p *SyncPlan) checkSteps() error {
+	if p.users == nil {
+		return invalid(opSync, "plan", "must be one that PlanSync returned")
+	}
 	seen := make(map[int]bool, len(p.Steps))
 	for i, step := range p.Steps {
 		if step.id == 0 || seen[step.id] {
