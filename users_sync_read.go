@@ -302,7 +302,7 @@ func (p *syncPlanner) owner(u *User) (int, error) {
 		case !ok || i == owner:
 		case owner < 0, p.recalled[owner]:
 			owner = i
-		case !p.recalled[i]:
+		default: // i is not recalled, because an ID is claimed first
 			return p.sameAccount(u.Username, owner, i)
 		}
 		return nil
@@ -392,7 +392,6 @@ func (p *syncPlanner) adopt(u *User, i int) error {
 		delete(p.departed, u.ID)
 		p.inScope-- // take counts them
 	}
-	delete(p.heldName, folded(u.Username))
 	for _, email := range u.Emails {
 		address := folded(email.Address)
 		delete(p.heldMail, address)
