@@ -108,7 +108,7 @@ const (
 // SyncStep is what a sync does to one account with one request.
 type SyncStep struct {
 	Action   SyncAction    `json:"action"`
-	Username string        `json:"username"`
+	Username string        `json:"username"`        // "" for an account that has none yet
 	UserID   string        `json:"userId,omitzero"` // "" for a new account
 	Changes  []FieldChange `json:"changes"`
 	// Temporary is set for a step that gives a user a temporary username or address, because
@@ -153,7 +153,7 @@ func (s SyncStep) String() string {
 			changes[i] = c.Field + " " + c.To
 		}
 	}
-	line := fmt.Sprintf("%-10s %-20s %s", s.Action, s.Username, strings.Join(changes, ", "))
+	line := fmt.Sprintf("%-10s %-20s %s", s.Action, cmp.Or(s.Username, s.UserID), strings.Join(changes, ", "))
 	if s.Temporary {
 		line += " (temporary)"
 	}
@@ -198,9 +198,9 @@ func (c SyncCode) Error() string { return string(c) }
 // SyncRefusal is a change that the plan does not make. It is an error.
 type SyncRefusal struct {
 	Code     SyncCode `json:"code"`
-	Username string   `json:"username"`       // whom it is about
+	Username string   `json:"username"`       // whom it is about; their ID or Ref if they have no username
 	Field    string   `json:"field"`          // the field that is not changed, such as "email"; "active" for deactivations
-	Other    string   `json:"other,omitzero"` // username of whoever is in the way
+	Other    string   `json:"other,omitzero"` // username, or ID, of whoever is in the way
 	Reason   string   `json:"reason"`         // a sentence for people
 }
 
@@ -267,7 +267,7 @@ func (p *SyncPlan) Calls() map[string]int {
 			calls[op]++
 		}
 	}
-	if p.questioned() {
+	if p.users != nil && p.questioned() {
 		calls[opAsking]++
 	}
 	return calls
@@ -295,7 +295,7 @@ func (s SyncStep) ops() []string {
 	case SyncCreate:
 		return []string{"users.create"}
 	case SyncUpdate:
-		if s.update.erases() {
+		if s.update != nil && s.update.erases() {
 			return []string{"users.info", "users.update"}
 		}
 		return []string{"users.update"}

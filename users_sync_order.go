@@ -74,7 +74,7 @@ func (p *syncPlanner) refuseTaken(c *syncChange, field string, waiting map[*sync
 				continue
 			}
 		}
-		p.refuseOne(c, field, SyncTaken, h.username)
+		p.refuseOne(c, field, SyncTaken, h.who)
 		open = append(open, waiting[c]...)
 	}
 }
@@ -115,7 +115,7 @@ func (p *syncPlanner) breakCircle(c *syncChange, field string, done map[*syncCha
 		return
 	}
 	h, _ := p.holder(first, field)
-	p.refuseOne(first, field, SyncNoTemporary, h.username)
+	p.refuseOne(first, field, SyncNoTemporary, h.who)
 	for _, next := range waiting[first] {
 		p.refuseTaken(next, field, waiting)
 	}
@@ -357,7 +357,7 @@ func (p *syncPlanner) emit() {
 		for _, edge := range node.needs {
 			n := need{step: edge.node.step, field: edge.field}
 			if edge.node.change != node.change {
-				n.other = edge.node.change.username
+				n.other = edge.node.change.who()
 			}
 			step.needs = append(step.needs, n)
 		}

@@ -332,6 +332,11 @@ func TestSyncOfChangedSteps(t *testing.T) {
 		require.ErrorContains(t, err, "Steps[4]")
 		assert.Nil(t, report)
 	}
+	for _, other := range []*SyncPlan{{}, {Steps: steps}, {Steps: []SyncStep{{Action: SyncUpdate, UserID: "id.a"}}}} {
+		assert.NotPanics(t, func() { other.Calls() })
+		_, err := other.Run(t.Context())
+		require.ErrorIs(t, err, ErrInvalid, "PlanSync did not make it")
+	}
 	before := identities(srv)
 	plan.Steps = slices.DeleteFunc(steps, func(s SyncStep) bool { return s.UserID == "id.b" })
 	report, err := plan.Run(t.Context())
@@ -381,14 +386,22 @@ func refusing(srv *rocketchattest.Server, text string) roundTripper {
 }
 
 // TestSyncUnwindsACircle: if one of several who pass their usernames and addresses on cannot
-// be changed, the others have theirs as before, and the next sync can try again.
+// be changed, the others have theirs as before, and the next sync can try again. That the
+// server drops a custom field of theirs does not matter.
 func TestSyncUnwindsACircle(t *testing.T) {
 	t.Parallel()
-	desired := []DesiredUser{moved("a", "b", "d"), moved("b", "c", "a"), moved("c", "d", "b"), moved("d", "a", "c")}
-	for _, refused := range []string{`"id.a"`, `"id.b"`, `"id.c"`, `"id.d"`} {
+	for i := range 8 {
+		refused, drops := fmt.Sprintf(`"id.%c"`, "abcd"[i%4]), i >= 4
+		desired := []DesiredUser{moved("a", "b", "d"), moved("b", "c", "a"), moved("c", "d", "b"), moved("d", "a", "c")}
 		srv := rocketchattest.New()
 		addNamed(t, srv, "a", "b", "c", "d")
 		before := srv.Users()
+		if drops {
+			srv.Grant("view-privileged-setting")
+			for i := range desired {
+				desired[i].CustomFields = map[string]any{"color": "red"}
+			}
+		}
 		c := adminClient(t, srv, WithTransport(refusing(srv, refused)))
 		report, err := c.Users.Sync(t.Context(), desired, SyncOptions{})
 		require.ErrorIs(t, err, ErrForbidden)
@@ -399,10 +412,13 @@ func TestSyncUnwindsACircle(t *testing.T) {
 				done++
 			}
 			assert.NotContains(t, fmt.Sprint(result.Err), "they keep a temporary value")
+			assert.NotContains(t, fmt.Sprint(result.Err), "everything else was", "everybody has what they had")
 		}
 		assert.Equal(t, len(report.Results), done+report.Failed+report.NotBegun)
-		_, err = adminClient(t, srv).Users.Sync(t.Context(), desired, SyncOptions{})
-		require.NoError(t, err)
+		report, err = adminClient(t, srv).Users.Sync(t.Context(), desired, SyncOptions{})
+		assert.Equal(t, drops, err != nil, err)
+		assert.Zero(t, report.NotBegun)
+		assert.Equal(t, "b d@example.com Bio of a", identities(srv)["id.a"])
 	}
 }
 
@@ -564,5 +580,53 @@ func TestSyncOfSwapsIsResumed(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestSyncWaitsForWhoHasNoUsername: the step that takes the address of an account without a
+// username is not taken for one with a temporary value.
+func TestSyncWaitsForWhoHasNoUsername(t *testing.T) {
+	t.Parallel()
+	for _, refused := range []string{`"id.a"`, `"nameless"`} {
+		srv := rocketchattest.New()
+		addNamed(t, srv, "a")
+		_, err := srv.AddUser(rocketchattest.User{ID: "nameless", Email: "nameless@example.com"})
+		require.NoError(t, err)
+		report, err := adminClient(t, srv, WithTransport(refusing(srv, refused))).Users.Sync(t.Context(), []DesiredUser{
+			{Username: "a", Email: "nameless@example.com"},
+			{Ref: ByID("nameless"), Email: "other@example.com"},
+		}, SyncOptions{})
+		require.ErrorIs(t, err, ErrForbidden)
+		assert.Equal(t, 1, report.Failed)
+		if refused == `"nameless"` {
+			require.EqualError(t, report.Results[1].Err, "rocketchat: users.update: email is still that of nameless, whose step was not done")
+		}
+	}
+}
+
+// TestSyncGoesOnWithoutACustomField: a custom field that the server dropped does not keep
+// others from what the step has freed.
+func TestSyncGoesOnWithoutACustomField(t *testing.T) {
+	t.Parallel()
+	for name, desired := range map[string][]DesiredUser{
+		"passed on": {moved("a", "c", ""), moved("b", "a", "")},
+		"swapped":   {moved("a", "b", ""), moved("b", "a", "")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := rocketchattest.New()
+			srv.Grant("view-privileged-setting")
+			addNamed(t, srv, "a", "b")
+			for i := range desired {
+				desired[i].CustomFields = map[string]any{"color": "red"}
+			}
+			report, err := adminClient(t, srv).Users.Sync(t.Context(), desired, SyncOptions{})
+			require.ErrorContains(t, err, "customFields.color was not stored")
+			assert.Zero(t, report.NotBegun, err)
+			for _, d := range desired {
+				u, _ := srv.User(d.Username)
+				assert.Equal(t, d.Ref, ByID(u.ID))
+			}
+		})
 	}
 }

@@ -117,6 +117,9 @@ type syncChange struct {
 	parts     [partCount]*syncNode
 }
 
+// who names the account: by its ID if it has no username.
+func (c *syncChange) who() string { return cmp.Or(c.username, c.id) }
+
 // drop takes a field out of the change. A new account is given up as a whole.
 func (c *syncChange) drop(field string) {
 	if c.isNew {
@@ -256,8 +259,9 @@ type placedRefusal struct {
 }
 
 func (p *syncPlanner) refuse(c *syncChange, field string, code SyncCode, other, reason string) {
+	who := cmp.Or(c.who(), p.desired[c.desired].identity().String())
 	p.refusals = append(p.refusals, placedRefusal{
-		c.desired, SyncRefusal{Code: code, Username: strings.ToValidUTF8(c.username, "\uFFFD"), Field: field, Other: other, Reason: reason},
+		c.desired, SyncRefusal{Code: code, Username: strings.ToValidUTF8(who, "\uFFFD"), Field: field, Other: other, Reason: reason},
 	})
 	c.refused = true
 	if field == fieldNickname || field == fieldBio || strings.HasPrefix(field, customPrefix) {
@@ -336,7 +340,6 @@ func (p *syncPlanner) keepAdmins() {
 			p.refuse(c, fieldActive, SyncLastAdmin, "", "is the last administrator")
 		}
 	}
-	slices.SortFunc(p.leavers, func(a, b syncLeaver) int { return cmp.Compare(a.username, b.username) })
 	p.leavers = slices.DeleteFunc(p.leavers, func(l syncLeaver) bool {
 		switch {
 		case !l.admin:
@@ -346,7 +349,7 @@ func (p *syncPlanner) keepAdmins() {
 			return false
 		}
 		p.refusals = append(p.refusals, placedRefusal{len(p.desired), SyncRefusal{
-			Code: SyncLastAdmin, Username: l.username, Field: fieldActive, Reason: "is the last administrator",
+			Code: SyncLastAdmin, Username: cmp.Or(l.username, l.id), Field: fieldActive, Reason: "is the last administrator",
 		}})
 		return true
 	})

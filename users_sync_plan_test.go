@@ -2,7 +2,9 @@ package rocketchat
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -49,7 +51,7 @@ func TestSyncRefusesWhatTheServerWould(t *testing.T) {
 		"name that is not UTF-8":     {DesiredUser{Username: "a", Name: "M\xfcller"}, SyncRefusal{SyncInvalid, "a", "name", "", "name cannot be sent as JSON, such as text that is not UTF-8"}},
 		"username that is not UTF-8": {DesiredUser{Username: "M\xfcller", Email: "m@example.com"}, SyncRefusal{SyncInvalid, "M\uFFFDller", "username", "", "username cannot be sent as JSON, such as text that is not UTF-8"}},
 		"no address":                 {DesiredUser{Username: "new"}, SyncRefusal{SyncMissing, "new", "email", "", "a new account needs an address"}},
-		"no username":                {DesiredUser{Ref: ByImportID("4711"), Email: "new@example.com"}, SyncRefusal{SyncMissing, "", "username", "", "a new account needs a username"}},
+		"no username":                {DesiredUser{Ref: ByImportID("4711"), Email: "new@example.com"}, SyncRefusal{SyncMissing, "importId 4711", "username", "", "a new account needs a username"}},
 		"no such ID":                 {moved("z", "z", "z"), SyncRefusal{SyncNotFound, "z", "id", "", "nobody has the ID id.z"}},
 		"own account":                {DesiredUser{Ref: Self(), Active: new(false)}, SyncRefusal{SyncOwnAccount, "admin", "active", "", "is the account that the sync runs as"}},
 		"bot":                        {DesiredUser{Username: "rocket.cat", Active: new(false)}, SyncRefusal{SyncBot, "rocket.cat", "active", "", "is a bot or an app"}},
@@ -109,16 +111,19 @@ func TestSyncWithoutSettings(t *testing.T) {
 	srv := rocketchattest.New(rocketchattest.WithSetting("Accounts_CustomFields", teamField))
 	srv.Grant("view-privileged-setting")
 	addNamed(t, srv, "a", "b")
+	_, err := srv.AddUser(rocketchattest.User{Username: "f", Email: "f@example.com", CustomFields: map[string]any{"team": "dev"}})
+	require.NoError(t, err)
 	desired := []DesiredUser{
 		{Username: "a", CustomFields: map[string]any{"team": "ops"}},
 		{Username: "b", CustomFields: map[string]any{"color": "red"}},
+		{Username: "f", CustomFields: map[string]any{"team": nil}}, // that it is gone afterwards is no failure
 		{Username: "c", Email: "c@example.com", CustomFields: map[string]any{"color": "red"}},
 	}
 	before := len(srv.Calls())
 	report, err := adminClient(t, srv).Users.Sync(t.Context(), desired, SyncOptions{})
 	require.ErrorContains(t, err, "customFields.color was not stored, because the server does not define it")
 	assert.Equal(t, 2, report.Failed)
-	assert.Equal(t, 1, report.Count(SyncUpdate))
+	assert.Equal(t, 2, report.Count(SyncUpdate), err)
 	assert.Equal(t, 1, callsAfter(srv, before)["settings.get"])
 }
 
@@ -274,6 +279,28 @@ func TestSyncKnowsOnlyWhatIsSo(t *testing.T) {
 	require.Error(t, err)
 	assert.Equal(t, 1, report.Count(SyncUpdate))
 	assert.Empty(t, report.Known())
+
+	plan, err := adminClient(t, srv).Users.PlanSync(t.Context(), []DesiredUser{{Username: "a", CustomFields: map[string]any{"team": "dev"}}}, SyncOptions{})
+	require.NoError(t, err)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	report, err = plan.Run(ended)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Empty(t, report.Known())
+}
+
+// TestSyncKnowsWhoSwapped: a step for a temporary value says nothing about the other fields.
+func TestSyncKnowsWhoSwapped(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	addNamed(t, srv, "a", "b")
+	desired := []DesiredUser{moved("a", "b", ""), moved("b", "a", "")}
+	for i := range desired {
+		desired[i].Bio = new("New.")
+	}
+	report, err := adminClient(t, srv).Users.Sync(t.Context(), desired, SyncOptions{})
+	require.NoError(t, err)
+	assert.Len(t, report.Known(), 2)
 }
 
 // TestSyncFindsPeople: by everything that can say who is meant.
@@ -324,6 +351,7 @@ func TestSyncWithOutdatedKnowledge(t *testing.T) {
 		"nothing":                 {},
 		"an account that is gone": {Known: SyncKnown{"gone": {Ref: ref}}},
 		"the account of somebody else in the list": {Known: SyncKnown{"id.c": {Ref: ref}}},
+		"the account of somebody else by username": {Known: SyncKnown{"id.d": {Ref: ref}}},
 		"two accounts":                   {Known: SyncKnown{"id.a": {Ref: ref}, "gone": {Ref: ref}}},
 		"the journal of another server":  {Resume: journal("username d", "gone")},
 		"a journal and another account":  {Resume: journal("username d", "id.c")},
@@ -399,6 +427,58 @@ func TestSyncRecognizesWhomItCreated(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, plan.Steps)
 	assert.Equal(t, map[string]int{"me": 1, "users.list": 1}, callsAfter(srv, before))
+
+	// Somebody leaves, and somebody in the list is inactive. Ann counts once.
+	_, err = srv.AddUser(rocketchattest.User{Username: "gone", Email: "gone@example.com"})
+	require.NoError(t, err)
+	_, err = srv.AddUser(rocketchattest.User{Username: "away", Email: "away@example.com", Inactive: true})
+	require.NoError(t, err)
+	opts.Known = nil
+	_, err = c.Users.PlanSync(t.Context(), append(desired, DesiredUser{Username: "away"}), opts)
+	many, ok := errors.AsType[*TooManyDeactivationsError](err)
+	require.True(t, ok, err)
+	assert.Equal(t, []int{1, 2}, []int{many.Planned, many.Active})
+
+	// An ID means one account and no other.
+	plan, err = c.Users.PlanSync(t.Context(), []DesiredUser{{Ref: ByID("nobody"), Username: "ann", Email: "ann@example.com"}}, SyncOptions{})
+	require.NoError(t, err)
+	require.Len(t, plan.Refusals, 1)
+	assert.Equal(t, SyncNotFound, plan.Refusals[0].Code)
+}
+
+// TestSyncChecksTheWantedValue: it is the one that a custom field is to have that the server
+// checks, together with the present ones of other fields.
+func TestSyncChecksTheWantedValue(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New(rocketchattest.WithSetting("Accounts_CustomFields", `{"team":{"type":"text","minLength":3,"maxLength":4},"desk":{"type":"text","maxLength":4}}`))
+	for name, fields := range map[string]map[string]any{"a": {"team": "ops"}, "b": {"team": "too long"}, "c": {"desk": "too long"}} {
+		_, err := srv.AddUser(rocketchattest.User{Username: name, Email: name + "@example.com", CustomFields: fields})
+		require.NoError(t, err)
+	}
+	plan, err := adminClient(t, srv).Users.PlanSync(t.Context(), []DesiredUser{
+		{Username: "a", CustomFields: map[string]any{"team": "operations"}},
+		{Username: "b", CustomFields: map[string]any{"team": "dev"}},
+		{Username: "c", CustomFields: map[string]any{"team": "dev"}},
+	}, SyncOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, []SyncRefusal{
+		{SyncInvalid, "a", "customFields.team", "", "the custom field team must not be longer than 4 characters"},
+		{SyncInvalid, "c", "customFields.desk", "", "the custom field desk must not be longer than 4 characters"},
+	}, plan.Refusals)
+	require.Len(t, plan.Steps, 1)
+	assert.Equal(t, "b", plan.Steps[0].Username)
+}
+
+// TestSyncReadsWhomItLooksUpOnce: the answer that says whose an import ID is tells the rest,
+// too.
+func TestSyncReadsWhomItLooksUpOnce(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	addNamed(t, srv, "a")
+	plan, err := adminClient(t, srv).Users.PlanSync(t.Context(), []DesiredUser{{Ref: ByImportID("import.a"), Bio: new("New.")}}, SyncOptions{})
+	require.NoError(t, err)
+	assert.Len(t, plan.Steps, 1)
+	assert.Equal(t, 1, srv.Count("users.info"))
 }
 
 // TestSyncRefusesAmbiguity: people who turn out to be the same, and accounts that turn out
@@ -545,4 +625,58 @@ func TestSyncReadsADirectoryAtOnce(t *testing.T) {
 	require.Len(t, plan.Steps, 1)
 	assert.Equal(t, "person0002", plan.Steps[0].Username)
 	assert.Zero(t, callsAfter(srv, before)["users.info"])
+}
+
+// TestSyncSaysWhoIsMeant: a refusal names people who have no username, too.
+func TestSyncSaysWhoIsMeant(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	addNamed(t, srv, "a", "b")
+	_, err := srv.AddUser(rocketchattest.User{ID: "nameless", Email: "nameless@example.com"})
+	require.NoError(t, err)
+	plan, err := adminClient(t, srv).Users.PlanSync(t.Context(), []DesiredUser{
+		{Ref: ByImportID("4711"), Email: "new@example.com"},
+		{Ref: ByID("gone")},
+		{Key: "77"},
+		{Username: "a", Email: "nameless@example.com"},
+		{Ref: ByEmail("nameless@example.com"), Username: "b", Name: "N"},
+	}, SyncOptions{Match: func(*User) string { return "9" }})
+	require.NoError(t, err)
+	assert.Equal(t, `
+update     nameless             name "" -> "N"
+refused    importId 4711        a new account needs a username
+refused    userId gone          nobody has the ID gone
+refused    key 77               a new account needs a username
+refused    a                    the address nameless@example.com belongs to nameless
+refused    nameless             the username b belongs to b
+0 to create, 1 to update, 0 to activate, 0 to deactivate, 5 refused, 0 unchanged
+`, "\n"+plan.String())
+	assert.Equal(t, "nameless", plan.Refusals[3].Other)
+}
+
+// TestSyncOfManyWhoAreRecognized: the scope of a sync does not make it slower to recognise
+// people by their usernames and addresses.
+func TestSyncOfManyWhoAreRecognized(t *testing.T) { //nolint:paralleltest // it compares times
+	srv := rocketchattest.New()
+	desired := people(10_000)
+	addPeople(t, srv, desired)
+	for i := range desired {
+		desired[i].Ref = ByEmail("before." + desired[i].Email)
+	}
+	c := adminClient(t, srv)
+	plan := func(opts SyncOptions) time.Duration {
+		fastest := time.Hour
+		for range 3 {
+			start := time.Now()
+			plan, err := c.Users.PlanSync(t.Context(), desired, opts)
+			require.NoError(t, err)
+			require.Equal(t, len(desired), plan.Unchanged)
+			require.Empty(t, plan.Steps)
+			fastest = min(fastest, time.Since(start))
+		}
+		return fastest
+	}
+	without := plan(SyncOptions{})
+	with := plan(SyncOptions{Departed: func(*User) bool { return true }})
+	assert.Less(t, float64(with)/float64(without), 3.0, "five times as long would be squared")
 }

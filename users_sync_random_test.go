@@ -189,6 +189,27 @@ func (s *staff) accounts() map[string]string {
 	return all
 }
 
+// synced are the accounts of a staff after a sync that nobody disturbs.
+func synced(t *testing.T, seed uint64) map[string]string {
+	t.Helper()
+	s := newStaff(t, seed)
+	_, _ = adminClient(t, s.srv).Users.Sync(t.Context(), s.desired, s.opts) // some wishes are refused
+	return s.accounts()
+}
+
+// addsUp checks that each step is done, failed or not begun.
+func addsUp(t *testing.T, report *SyncReport, seed uint64) {
+	t.Helper()
+	done := 0
+	for _, result := range report.Results {
+		assert.Equal(t, result.Done, result.Err == nil, "seed %d: %v", seed, result.Err)
+		if result.Done {
+			done++
+		}
+	}
+	assert.Equal(t, len(report.Results), done+report.Failed+report.NotBegun, "seed %d", seed)
+}
+
 // TestSyncOfRandomStaffs: whatever a plan does not refuse comes true, with as many calls as
 // it says, and nobody else is touched. The next plan has nothing to do.
 func TestSyncOfRandomStaffs(t *testing.T) {
@@ -208,7 +229,7 @@ func TestSyncOfRandomStaffs(t *testing.T) {
 			require.NoError(t, err, "seed %d", seed)
 			require.Equal(t, before, s.accounts(), "seed %d: a plan changes nothing", seed)
 			for _, r := range plan.Refusals {
-				assert.True(t, r.Code != "" && r.Field != "" && r.Reason != "" && (r.Other != "") == (r.Code == SyncTaken), "seed %d: %#v", seed, r)
+				assert.True(t, r.Code != "" && r.Username != "" && r.Field != "" && r.Reason != "" && (r.Other != "") == (r.Code == SyncTaken), "seed %d: %#v", seed, r)
 			}
 			if s.clean {
 				keepsAdmin := func(r SyncRefusal) bool { return r.Code == SyncLastAdmin || r.Code == SyncBot || r.Code == SyncTaken }
@@ -253,8 +274,7 @@ func TestSyncOfRandomStaffsIsResumed(t *testing.T) {
 	t.Parallel()
 	for seed := range staffs() {
 		synctest.Test(t, func(t *testing.T) {
-			undisturbed := newStaff(t, seed)
-			_, _ = adminClient(t, undisturbed.srv).Users.Sync(t.Context(), undisturbed.desired, undisturbed.opts)
+			undisturbed := synced(t, seed)
 			s := newStaff(t, seed)
 			var log bytes.Buffer
 			finished := false
@@ -271,7 +291,7 @@ func TestSyncOfRandomStaffsIsResumed(t *testing.T) {
 				require.NotNil(t, report, "seed %d: %v", seed, err)
 				assert.Zero(t, report.Failed+report.NotBegun, "seed %d: %v", seed, err)
 			}
-			assert.Equal(t, undisturbed.accounts(), s.accounts(), "seed %d", seed)
+			assert.Equal(t, undisturbed, s.accounts(), "seed %d", seed)
 		})
 	}
 }
@@ -336,8 +356,7 @@ func TestSyncOfRandomStaffsWithFaults(t *testing.T) {
 	t.Parallel()
 	for seed := range staffs() {
 		synctest.Test(t, func(t *testing.T) {
-			undisturbed := newStaff(t, seed)
-			_, _ = adminClient(t, undisturbed.srv).Users.Sync(t.Context(), undisturbed.desired, undisturbed.opts)
+			undisturbed := synced(t, seed)
 			s := newStaff(t, seed)
 			var log bytes.Buffer
 			opts := s.opts
@@ -347,21 +366,14 @@ func TestSyncOfRandomStaffsWithFaults(t *testing.T) {
 				require.Error(t, err)
 				return
 			}
-			done := 0
-			for _, result := range report.Results {
-				assert.Equal(t, result.Done, result.Err == nil, "seed %d: %v", seed, result.Err)
-				if result.Done {
-					done++
-				}
-			}
-			assert.Equal(t, len(report.Results), done+report.Failed+report.NotBegun, "seed %d", seed)
+			addsUp(t, report, seed)
 			if opts.Resume, err = ReadSyncJournal(bytes.NewReader(log.Bytes())); err != nil || !opts.Resume.Finished {
 				require.NoError(t, err, "seed %d", seed)
 				report, err = adminClient(t, s.srv).Users.Sync(t.Context(), s.desired, opts)
 				require.NotNil(t, report, "seed %d: %v", seed, err)
 				assert.Zero(t, report.Failed+report.NotBegun, "seed %d: %v", seed, err)
 			}
-			assert.Equal(t, undisturbed.accounts(), s.accounts(), "seed %d", seed)
+			assert.Equal(t, undisturbed, s.accounts(), "seed %d", seed)
 		})
 	}
 }
@@ -379,14 +391,7 @@ func TestSyncOfRandomStaffsWithoutSettings(t *testing.T) {
 			s.srv.Grant("view-privileged-setting")
 			report, err := adminClient(t, s.srv).Users.Sync(t.Context(), s.desired, s.opts)
 			require.NotNil(t, report, "seed %d: %v", seed, err)
-			done := 0
-			for _, result := range report.Results {
-				assert.Equal(t, result.Done, result.Err == nil, "seed %d: %v", seed, result.Err)
-				if result.Done {
-					done++
-				}
-			}
-			assert.Equal(t, len(report.Results), done+report.Failed+report.NotBegun, "seed %d", seed)
+			addsUp(t, report, seed)
 			for _, u := range s.srv.Users() {
 				assert.False(t, temporaryName.MatchString(u.Username) || strings.Contains(u.Email, "+sync-"), "seed %d: %s %s: %v", seed, u.Username, u.Email, err)
 			}

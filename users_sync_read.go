@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,8 +22,8 @@ type SyncReading struct {
 
 // syncHolder is an account that has a username or an address that somebody else wants.
 type syncHolder struct {
-	desired      int // index of the person in the list; -1 if they are not in it
-	id, username string
+	desired int    // index of the person in the list; -1 if they are not in it
+	who     string // the username, or the ID of an account without one
 }
 
 // syncLeaver is a departed user.
@@ -47,7 +48,8 @@ type syncPlanner struct {
 	admins   int // active administrators, without those who are to lose that
 	inScope  int // active users that the sync is about
 	changes  []*syncChange
-	leavers  []syncLeaver
+	departed map[string]syncLeaver // by ID, while accounts are read
+	leavers  []syncLeaver          // sorted by username
 	heldName map[string]syncHolder // by username
 	heldMail map[string]syncHolder // by address
 	likely   map[int]*User         // accounts with the wanted username and address, of people with a Ref
@@ -76,7 +78,7 @@ func newSyncPlanner(s *UsersService, desired []DesiredUser, opts SyncOptions, ca
 		names:    make(map[string]int, len(desired)), emails: make(map[string]int, len(desired)),
 		heldName: make(map[string]syncHolder), heldMail: make(map[string]syncHolder),
 		likely: make(map[int]*User), looked: make(map[string]*User), fields: syncFields(),
-		recalled: make(map[int]bool), syncAttempts: attempts,
+		recalled: make(map[int]bool), departed: make(map[string]syncLeaver), syncAttempts: attempts,
 	}
 	p.known = syncKnowledge{
 		ids: make([]string, len(desired)), prints: make([]fingerprint, len(desired)), sure: make([]certainty, len(desired)),
@@ -300,7 +302,7 @@ func (p *syncPlanner) owner(u *User) (int, error) {
 		case !ok || i == owner:
 		case owner < 0, p.recalled[owner]:
 			owner = i
-		case !p.recalled[i]:
+		default: // i is not recalled, because an ID is claimed first
 			return p.sameAccount(u.Username, owner, i)
 		}
 		return nil
@@ -329,7 +331,7 @@ func (p *syncPlanner) owner(u *User) (int, error) {
 
 // hold remembers the values of u that somebody else wants.
 func (p *syncPlanner) hold(u *User, owner int) {
-	holder := syncHolder{owner, u.ID, u.Username}
+	holder := syncHolder{owner, cmp.Or(u.Username, u.ID)}
 	name := folded(u.Username)
 	if i, wanted := p.names[name]; wanted && i != owner {
 		p.heldName[name] = holder
@@ -351,7 +353,7 @@ func (p *syncPlanner) stranger(u *User) {
 		return
 	}
 	p.inScope++
-	p.leavers = append(p.leavers, syncLeaver{u.ID, u.Username, isAdmin(u)})
+	p.departed[u.ID] = syncLeaver{u.ID, u.Username, isAdmin(u)}
 }
 
 // settle finds the accounts of people whom no reference matched: an account with both the
@@ -371,6 +373,10 @@ func (p *syncPlanner) settle(ctx context.Context) error {
 		}
 	}
 	p.likely = nil
+	p.leavers = slices.SortedFunc(maps.Values(p.departed), func(a, b syncLeaver) int {
+		return cmp.Or(cmp.Compare(a.username, b.username), cmp.Compare(a.id, b.id))
+	})
+	p.departed = nil
 	return p.details(ctx)
 }
 
@@ -382,18 +388,15 @@ func (d *DesiredUser) hasID() bool { return d.Ref.key == refID || d.Ref.key == r
 
 // adopt makes u, who was taken for a stranger, the account of the person at index i.
 func (p *syncPlanner) adopt(u *User, i int) error {
-	p.leavers = slices.DeleteFunc(p.leavers, func(l syncLeaver) bool {
-		if l.id == u.ID {
-			p.inScope--
-		}
-		return l.id == u.ID
-	})
-	delete(p.heldName, folded(u.Username))
+	if _, departed := p.departed[u.ID]; departed {
+		delete(p.departed, u.ID)
+		p.inScope-- // take counts them
+	}
 	for _, email := range u.Emails {
 		address := folded(email.Address)
 		delete(p.heldMail, address)
 		if other, wanted := p.emails[address]; wanted && other != i {
-			p.heldMail[address] = syncHolder{i, u.ID, u.Username}
+			p.heldMail[address] = syncHolder{i, cmp.Or(u.Username, u.ID)}
 		}
 	}
 	return p.take(u, i)

@@ -68,6 +68,9 @@ func (p *SyncPlan) Run(ctx context.Context) (*SyncReport, error) {
 
 // checkSteps rejects steps that are not the plan's own, and those that come twice.
 func (p *SyncPlan) checkSteps() error {
+	if p.users == nil {
+		return invalid(opSync, "plan", "must be one that PlanSync returned")
+	}
 	seen := make(map[int]bool, len(p.Steps))
 	for i, step := range p.Steps {
 		if step.id == 0 || seen[step.id] {
@@ -217,7 +220,7 @@ func (r *syncRun) step(ctx context.Context, i int) {
 		result.NotBegun, result.Err = true, cmp.Or(closed, blocked)
 		stuck = r.endTemporary(ctx, &result, step.restore)
 	default:
-		if r.carryOut(ctx, &result); result.Err != nil && !result.NotBegun {
+		if r.carryOut(ctx, &result); !saved(result.Err) && !result.NotBegun {
 			stuck = r.endTemporary(ctx, &result, step.identity(), step.restore)
 		}
 	}
@@ -361,16 +364,18 @@ func (r *syncRun) takeBack(ctx context.Context, owner string, step int, field st
 			back.update.Verified = new(true)
 		}
 		switch r.carryOut(ctx, &back); {
-		case !result.Done: // perhaps there was nothing to give back
+		case !saved(result.Err): // perhaps there was nothing to give back
 			continue
 		case back.Err != nil:
 			return false
+		}
+		if result.Done {
+			r.report.Failed++
 		}
 		result.Done, result.Err = false, &Error{
 			Op: result.writeOp(), Class: ErrTaken, Field: field,
 			Message: "was given back, because the user who had it could not get another one" + hasOwnAgain, Attempts: 1,
 		}
-		r.report.Failed++
 	}
 	return true
 }
@@ -510,13 +515,26 @@ func (r *syncRun) stored(u *User, op string, fields map[string]any) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if _, kept := u.CustomFields[name]; !kept && fields[name] != nil {
-			return &Error{
+			return unstoredError{&Error{
 				Op: op, Class: ErrInvalid, Field: customPrefix + name,
 				Message: "was not stored, because the server does not define it; everything else was", Attempts: 1,
-			}
+			}}
 		}
 	}
 	return nil
+}
+
+// unstoredError is the error of a step that the server saved without a custom field.
+type unstoredError struct{ error }
+
+// Unwrap returns the [*Error].
+func (e unstoredError) Unwrap() error { return e.error }
+
+// saved reports whether the server saved the username and the address of a step that ended
+// with err.
+func saved(err error) bool {
+	_, unstored := errors.AsType[unstoredError](err)
+	return err == nil || unstored
 }
 
 // systemic reports a failure that all other steps would meet, too.
@@ -546,7 +564,7 @@ func (r *syncRun) note(i int, result SyncResult, stuck error) {
 		r.stuck = append(r.stuck, stuckUser{i, stuck})
 	}
 	switch {
-	case result.Done:
+	case saved(result.Err):
 		r.states[result.id] = stepDone
 	case errors.Is(result.Err, ErrOutcomeUnknown):
 		r.states[result.id] = stepUnknown

@@ -147,6 +147,41 @@ func TestSyncGoesOnAfterOneFailure(t *testing.T) {
 	assert.Equal(t, 9, report.Count(SyncUpdate))
 }
 
+// TestSyncGoesOnAfterSomeFailures: a few people whom the server refuses in the same way, after
+// others were changed, and many whom it refuses for different reasons, are not all.
+func TestSyncGoesOnAfterSomeFailures(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		refuses func(n int32) bool
+		reason  func(n int32) string
+	}{
+		"few":               {func(n int32) bool { return n > 1 && n < manyEqual }, func(int32) string { return "no" }},
+		"different reasons": {func(n int32) bool { return n < 3*manyEqual }, func(n int32) string { return fmt.Sprint("no ", n) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := rocketchattest.New(rocketchattest.WithLimit(0, 0))
+			desired := renamed(t, srv, 4*manyEqual)
+			var updates, refused atomic.Int32
+			c := adminClient(t, srv, WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+				if r.URL.Path != "/api/v1/users.update" {
+					return srv.RoundTrip(r)
+				}
+				n := updates.Add(1)
+				if !test.refuses(n) {
+					return srv.RoundTrip(r)
+				}
+				refused.Add(1)
+				return replyJSON(http.StatusForbidden, fmt.Sprintf(`{"success":false,"error":%q}`, test.reason(n))), nil
+			})))
+			report, err := c.Users.Sync(t.Context(), desired, SyncOptions{Concurrency: 1})
+			require.ErrorIs(t, err, ErrForbidden)
+			assert.Zero(t, report.NotBegun)
+			assert.Equal(t, int(refused.Load()), report.Failed)
+		})
+	}
+}
+
 // TestSyncFinishesWhatWasSent: when the context ends, requests under way are finished, and
 // nothing else begins, not even what waits for the rate limit.
 func TestSyncFinishesWhatWasSent(t *testing.T) {
@@ -206,8 +241,46 @@ func TestSyncIsCancelledWhileTheServerFails(t *testing.T) {
 			require.ErrorIs(t, err, context.Canceled, "status %d", status)
 			assert.Equal(t, 20, report.Count(SyncUpdate)+report.Failed+report.NotBegun)
 			assert.Positive(t, report.NotBegun)
+			assert.LessOrEqual(t, updates.Load(), int32(5+defaultConcurrency), "status %d: nothing is repeated", status)
 		})
 	}
+}
+
+// TestSyncDoesNotWaitForever: a request that is never answered is given up some time after
+// the context has ended.
+func TestSyncDoesNotWaitForever(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := rocketchattest.New()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c := adminClient(t, srv, WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path != "/api/v1/users.create" {
+				return srv.RoundTrip(r)
+			}
+			cancel()
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})))
+		start := time.Now()
+		report, err := c.Users.Sync(ctx, people(1), SyncOptions{})
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, err, ErrOutcomeUnknown)
+		assert.Equal(t, 1, report.Failed)
+		assert.Equal(t, finishTime, time.Since(start))
+	})
+}
+
+// TestSyncIsDoneBeforeItIsCancelled: a context that ends after the last step is not the
+// reason for anything.
+func TestSyncIsDoneBeforeItIsCancelled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	desired := append(people(1), DesiredUser{Ref: ByID("nobody")})
+	_, err := adminClient(t, rocketchattest.New()).Users.Sync(ctx, desired, SyncOptions{Progress: func(SyncProgress) { cancel() }})
+	require.ErrorIs(t, err, SyncNotFound)
+	assert.NotErrorIs(t, err, context.Canceled)
 }
 
 // TestSyncCountsQuestions: a plan tells how many calls it takes, with the one that the
@@ -325,6 +398,21 @@ func TestSyncJournal(t *testing.T) {
 			assert.Equal(t, lines/2, report.Count(SyncCreate))
 			assert.Equal(t, 20-lines/2, report.NotBegun)
 		}
+	})
+	t.Run("it tells whose the new accounts are", func(t *testing.T) {
+		t.Parallel()
+		srv := rocketchattest.New()
+		addNamed(t, srv, "a")
+		desired := []DesiredUser{{Ref: ByUsername("b"), Username: "c", Email: "c@example.com"}, moved("a", "b", "")}
+		var log bytes.Buffer
+		_, err := adminClient(t, srv).Users.Sync(t.Context(), desired, SyncOptions{Journal: &log})
+		require.NoError(t, err)
+		cut := log.Bytes()[:bytes.LastIndexByte(bytes.TrimRight(log.Bytes(), "\n"), '\n')+1] // without the end of the run
+		resume, err := ReadSyncJournal(bytes.NewReader(cut))
+		require.NoError(t, err)
+		plan, err := adminClient(t, srv).Users.PlanSync(t.Context(), desired, SyncOptions{Resume: resume})
+		require.NoError(t, err)
+		assert.Empty(t, plan.Steps)
 	})
 	t.Run("it tells what was under way, and no secrets", func(t *testing.T) {
 		t.Parallel()

@@ -82,7 +82,7 @@ func TestPlanSync(t *testing.T) {
 		{Username: "SAME", Name: "Same", Email: "Same@example.com", Roles: []string{"user"}},
 		{Username: "changed", Name: "New Name", Email: "new@example.com", Roles: []string{"user"}},
 		{Username: "back", Name: "Back", Active: new(true)},
-		{Username: "fresh", Name: "Fresh", Email: "fresh@example.com", Bio: new("Hello."), CustomFields: map[string]any{"team": "ops"}},
+		{Username: "fresh", Name: "Fresh", Email: "fresh@example.com", Active: new(true), Bio: new("Hello."), CustomFields: map[string]any{"team": "ops"}},
 		{Username: "thief", Name: "Thief", Email: "gone@example.com"},
 		{Username: "nobody"},
 		{Username: "detail", Bio: new("New.")},
@@ -389,11 +389,16 @@ func TestSyncAdoptsLostCreates(t *testing.T) {
 		}
 		return res, err
 	})))
-	report, err := c.Users.Sync(t.Context(), people(5), SyncOptions{})
+	desired := people(5)
+	for i := range desired {
+		desired[i].Bio = new("New.")
+	}
+	report, err := c.Users.Sync(t.Context(), desired, SyncOptions{})
 	require.NoError(t, err)
 	for _, result := range report.Results {
 		assert.True(t, result.Adopted)
 	}
+	assert.Empty(t, report.Known(), "somebody else may have created them")
 	assert.Equal(t, 5, srv.Count("users.create"))
 }
 
@@ -406,6 +411,14 @@ func TestSyncKeepsItsOwnRights(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, plan.Steps)
 	assert.Contains(t, plan.String(), "runs as, which keeps the role admin")
+
+	plan, err = adminClient(t, srv).Users.PlanSync(t.Context(), []DesiredUser{
+		{Username: "admin", Roles: []string{"admin", "user"}},
+		{Username: "admin2", Roles: []string{"user", "admin"}},
+	}, SyncOptions{})
+	require.NoError(t, err)
+	assert.Len(t, plan.Steps, 2, "who keeps the role can have others")
+	assert.Empty(t, plan.Refusals)
 }
 
 // TestSyncOfItsOwnAddress: nobody may call their own address verified, so it is changed
