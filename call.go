@@ -214,7 +214,7 @@ func (c *call) interrupted(err error) error {
 		err = u.Err // its text holds the address and the query
 	}
 	if c.proof.failed != nil {
-		return unanswered(c.proof.refusal, c.proof.failed)
+		return c.unanswered(c.proof.refusal, c.proof.failed)
 	}
 	if c.answer.status >= 300 && c.answer.status < 400 { // to an address that net/http cannot parse
 		return redirected(c)

@@ -187,7 +187,7 @@ func (c *call) giveFactor(ctx context.Context, refusal error) error {
 		return nil
 	}
 	if err := c.askFactor(ctx, needed.Challenge); err != nil {
-		return unanswered(refusal, err)
+		return c.unanswered(refusal, err)
 	}
 	return nil
 }
@@ -205,8 +205,9 @@ func (c *call) askFactor(ctx context.Context, ch TwoFactorChallenge) error {
 }
 
 // unanswered is the refusal of a call whose challenge could not be answered.
-func unanswered(refusal, err error) error {
+func (c *call) unanswered(refusal, err error) error {
 	if e, ok := errors.AsType[*Error](refusal); ok {
+		e.Attempts, e.OutcomeUnknown = c.tally.attempts, c.tally.unknown // there may have been attempts since
 		e.Err = errors.Join(aside(err), e.Err)
 	}
 	return refusal

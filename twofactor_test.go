@@ -212,3 +212,30 @@ func TestUserAgentStays(t *testing.T) {
 	}
 	assert.Len(t, agents, 1)
 }
+
+// TestFactorFailsAfterLostAnswer: a write whose answer was lost stays unknown, also if the
+// second code for its repeat cannot be had.
+func TestFactorFailsAfterLostAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		codes := 0
+		c := newTestClient(t, serve(func(n int, _ *http.Request) (*http.Response, error) {
+			if n == 1 {
+				return replyJSON(400, `{"success":false,"errorType":"totp-required","details":{"method":"totp"}}`), nil
+			}
+			return nil, io.ErrUnexpectedEOF
+		}), WithRetry(RetryPolicy{MaxAttempts: 3, BaseDelay: time.Minute, MaxDelay: time.Minute}),
+			WithTwoFactor(func(context.Context, TwoFactorChallenge) (Secret, error) {
+				if codes++; codes > 1 {
+					return Secret{}, errors.New("nobody is there")
+				}
+				return NewSecret("111111"), nil
+			}))
+		err := c.Users.Activate(t.Context(), ByID("u"))
+		require.ErrorContains(t, err, "nobody is there")
+		require.ErrorIs(t, err, ErrSecondFactorRequired)
+		require.ErrorIs(t, err, ErrOutcomeUnknown)
+		e, _ := errors.AsType[*Error](err)
+		assert.Equal(t, 2, e.Attempts)
+	})
+}
