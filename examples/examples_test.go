@@ -75,7 +75,8 @@ type result struct {
 
 func (r result) all() string { return r.stdout + r.stderr }
 
-const longest = 30 * time.Second // that a program may take
+// longest is when a program counts as hung. It is long, because the machine may be slow.
+const longest = 5 * time.Minute
 
 // command is the process of a program, not yet started.
 func (p program) command(t *testing.T) *exec.Cmd {
