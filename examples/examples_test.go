@@ -3,6 +3,7 @@
 package examples_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -331,10 +332,21 @@ func TestSecondFactor(t *testing.T) {
 // A tool that has to wait says so.
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
-	c := newChat(t, rocketchattest.WithLimit(1, 2*time.Second))
+	c := newChat(t, rocketchattest.WithLimit(1, time.Hour)) // which is not over, however slow the machine is
 	p := program{tool: "roster", env: c.login()}
 	assert.NotContains(t, p.run(t).stderr, "waiting")
-	assert.Contains(t, p.run(t).stderr, "for the server's rate limit of login")
+
+	command := p.command(t)
+	messages, err := command.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	lines := bufio.NewScanner(messages)
+	require.True(t, lines.Scan())
+	assert.Contains(t, lines.Text(), "for the server's rate limit of login")
+	require.NoError(t, command.Process.Signal(os.Interrupt))
+	require.True(t, lines.Scan())
+	assert.Equal(t, "roster: interrupted", lines.Text())
+	require.Error(t, command.Wait())
 }
 
 func TestHints(t *testing.T) {

@@ -140,8 +140,8 @@ type screen struct {
 	t       *testing.T
 	command *exec.Cmd
 	pty     *os.File
-	tty     *os.File // open until the end of the program, so that its state can be read then
-	echo    bool     // before the program
+	tty     *os.File    // open until the end of the program, so that its state can be read then
+	echo    bool        // before the program
 	shown   chan []byte // closed by end
 	text    bytes.Buffer
 }
