@@ -353,6 +353,7 @@ func TestHints(t *testing.T) {
 	t.Parallel()
 	c := newChat(t)
 	for part, p := range map[string]program{
+		"roster: login: unreachable: the transport failed\nroster: check ROCKETCHAT_URL": {tool: "roster", env: []string{"ROCKETCHAT_URL=http://localhost:99999", "ROCKETCHAT_USER=a", "ROCKETCHAT_PASSWORD=b-secret"}},
 		"check ROCKETCHAT_USER_ID": {tool: "roster", env: []string{"ROCKETCHAT_URL=" + c.address, "ROCKETCHAT_USER_ID=x", "ROCKETCHAT_TOKEN=not-a-token"}},
 		"the account needs":        {tool: "status", args: []string{"-clear", "-user", "ben.okafor"}, env: c.token("anna.weber")},
 	} {

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/rocketchat-go/rocketchat"
@@ -102,5 +103,8 @@ func explained(e *rocketchat.Error) string {
 		}
 		return fmt.Sprintf("%s needs a second factor (%s)", e.Op, method)
 	}
-	return strings.TrimPrefix(e.Error(), "rocketchat: ")
+	return goType.ReplaceAllString(strings.TrimPrefix(e.Error(), "rocketchat: "), "")
 }
+
+// goType matches the type of an error in its text.
+var goType = regexp.MustCompile(` \(\*\w+\.\w+\)`)
