@@ -104,8 +104,8 @@ func (p *provision) read(ctx context.Context) error {
 	if format == "" && strings.HasSuffix(strings.ToLower(name), ".json") {
 		format = "json"
 	}
-	if p.list = parse(name, format, data); len(p.list.problems) > 0 {
-		return p.Refuse(name, p.list.problems)
+	if p.list = parse(name, format, data); !p.list.problems.None() {
+		return p.Refuse(&p.list.problems)
 	}
 	return nil
 }
