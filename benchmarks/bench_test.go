@@ -12,6 +12,10 @@ import (
 
 // The tests are not parallel, because most count the allocations of the whole process.
 
+// turns is how often a comparison of time or of peaks is made before it fails. One good
+// turn is enough, because the machine may have other work.
+const turns = 10
+
 var address string // of the server that TestMain starts for all
 
 func TestMain(m *testing.M) {
@@ -124,30 +128,41 @@ func usual(t *testing.T, c Case, client Client) Result {
 }
 
 func TestLimited(t *testing.T) { //nolint:paralleltest // see above
-	client := LimitedClients(address, "test")[0]
-	defer client.Close()
-	result, err := RunLimited(t.Context(), client, LimitedPaths(address, "test")[0])
-	if err != nil {
-		t.Fatal(err)
+	for turn := range turns {
+		run := fmt.Sprint("test", turn) // each has a window of its own
+		client := LimitedClients(address, run)[0]
+		result, err := RunLimited(t.Context(), client, LimitedPaths(address, run)[0])
+		client.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%+v: %.3f x the minimum", result, result.OverMinimum())
+		if result.Succeeded != LimitedCalls || result.Refused != 0 {
+			t.Fatalf("%+v", result)
+		}
+		if result.OverMinimum() <= 1.2 {
+			return
+		}
 	}
-	t.Logf("%+v: %.3f x the minimum", result, result.OverMinimum())
-	if result.Succeeded != LimitedCalls || result.Refused != 0 || result.OverMinimum() > 1.2 {
-		t.Errorf("%+v: %.3f x the minimum", result, result.OverMinimum())
-	}
+	t.Error("every turn took longer than 1.2 x the minimum")
 }
 
 func TestHeap(t *testing.T) { //nolint:paralleltest // see above
-	library, err := HeapOfPage(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
+	good := false
+	for turn := 0; turn < turns && !good; turn++ {
+		library, err := HeapOfPage(t.Context(), address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		baseline, err := HeapOfPageBaseline(t.Context(), address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("peak %.2f x the users, baseline %.2f", library.PeakOverKept(), baseline.PeakOverKept())
+		good = library.Peak <= baseline.Peak+baseline.Peak/4
 	}
-	baseline, err := HeapOfPageBaseline(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("peak %.2f x the users, baseline %.2f", library.PeakOverKept(), baseline.PeakOverKept())
-	if library.Peak > baseline.Peak+baseline.Peak/4 {
-		t.Errorf("peak of %d bytes where %s has %d", library.Peak, Baseline, baseline.Peak)
+	if !good {
+		t.Errorf("the peak is higher than 1.25 x that of %s", Baseline)
 	}
 	if _, _, err := HeapOfAll(t.Context(), address, 1_000); err != nil {
 		t.Error(err)

@@ -106,21 +106,22 @@ func HeapOfAll(ctx context.Context, address string, users int) (first, last uint
 	}
 	defer func() { _ = client.Close() }()
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	floor, seen := uint64(0), 0
 	live := func() uint64 {
 		runtime.GC()
 		runtime.GC()
-		return heapNow(sample)
+		return max(heapNow(sample), floor) - floor // what others held can go
 	}
-	floor, seen := live(), 0
+	floor = live()
 	for _, err := range client.Users.All(ctx, rocketchat.UserListOptions{Count: 100}) {
 		if err != nil {
 			return 0, 0, err
 		}
 		switch seen++; seen {
 		case 50:
-			first = live() - floor
+			first = live()
 		case users - 50:
-			return first, live() - floor, nil
+			return first, live(), nil
 		}
 	}
 	return first, 0, errNotExpected

@@ -1,6 +1,7 @@
 package benchmarks
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -128,6 +129,7 @@ func liveHeap() uint64 {
 // TestListAtAnySize: a list of any length takes one call and little memory, and less
 // time than it takes net/http and encoding/json.
 func TestListAtAnySize(t *testing.T) { //nolint:paralleltest // it measures
+	const atMost, soon = 0.7, 0.05
 	for _, n := range []int{100_000, 1_000_000} {
 		if (testing.Short() || raced) && n > 100_000 {
 			continue
@@ -145,28 +147,20 @@ func TestListAtAnySize(t *testing.T) { //nolint:paralleltest // it measures
 			}
 			return nil
 		}
-		var first time.Duration
 		var live uint64
 		seen := 0
 		floor := liveHeap()
-		start := time.Now()
 		heap, err := MeasureHeap(func() (any, error) {
-			start = time.Now()
-			return nil, read(func(*rocketchat.User) {
-				if seen++; seen == 1 {
-					first = time.Since(start)
-				}
-			})
+			return nil, read(func(*rocketchat.User) { seen++ })
 		})
 		require.NoError(t, err)
-		took := time.Since(start)
 		assert.Equal(t, n, seen)
 		assert.Equal(t, 1, server.calls, "calls")
 
 		seen = 0
 		require.NoError(t, read(func(*rocketchat.User) {
 			if seen++; seen%(n/5) == n/10 {
-				live = max(live, liveHeap()-floor)
+				live = max(live, max(liveHeap(), floor)-floor) // what others held can go
 			}
 		}))
 
@@ -176,23 +170,24 @@ func TestListAtAnySize(t *testing.T) { //nolint:paralleltest // it measures
 		})
 		require.NoError(t, err)
 		assert.Equal(t, n, seen)
-		// Take the best of several turns, and alternate, because the machine has other work.
-		ours, theirs := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
-		for range 3 {
+		// A turn reads both lists, so that other work of the machine meets both.
+		share, early := math.Inf(1), math.Inf(1) // of the best turns
+		for turn := 0; turn < turns && (share > atMost && !raced || early > soon); turn++ {
+			var first time.Duration
 			start := time.Now()
-			require.NoError(t, read(func(*rocketchat.User) {}))
+			require.NoError(t, read(func(*rocketchat.User) { first = cmp.Or(first, time.Since(start)) }))
 			between := time.Now()
 			require.NoError(t, byTokens(t.Context(), server, func(*rocketchat.User) {}))
-			ours, theirs = min(ours, between.Sub(start)), min(theirs, time.Since(between))
+			ours, theirs := between.Sub(start), time.Since(between)
+			share, early = min(share, float64(ours)/float64(theirs)), min(early, float64(first)/float64(ours))
 		}
-		share := float64(ours) / float64(theirs)
 		t.Logf("%d users: live heap %.2f MiB, peak with garbage %.1f MiB (%.1f), %.2f x the time of net/http and encoding/json, first user after %.2f %% of the time",
-			n, float64(live)/(1<<20), float64(heap.Peak)/(1<<20), float64(baseline.Peak)/(1<<20), share, 100*float64(first)/float64(took))
+			n, float64(live)/(1<<20), float64(heap.Peak)/(1<<20), float64(baseline.Peak)/(1<<20), share, 100*early)
 		assert.Less(t, live, uint64(4<<20), "what the list holds while it is read")
 		if !raced {
-			assert.LessOrEqual(t, share, 0.7, "time")
+			assert.LessOrEqual(t, share, atMost, "time")
 		}
-		assert.Less(t, float64(first)/float64(took), 0.05, "the first user comes early")
+		assert.LessOrEqual(t, early, soon, "the first user comes early")
 	}
 }
 

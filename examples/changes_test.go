@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -159,10 +160,44 @@ func TestProvisionOut(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, entries, 1, "and nothing beside it")
 
+	r := program{tool: "provision", args: []string{"--out", "/dev/full", people}, env: c.login(), code: 1}.run(t)
+	assert.Contains(t, r.stderr, "provision: /dev/full: no space left on device\n")
+
 	program{tool: "provision", args: []string{"--out", "/dev/null", people}, env: c.login()}.run(t)
 	device, err := os.Stat("/dev/null")
 	require.NoError(t, err)
 	assert.False(t, device.Mode().IsRegular())
+}
+
+// When the server goes away, the result tells what was not begun from what may have
+// happened.
+func TestProvisionLosesTheServer(t *testing.T) {
+	t.Parallel()
+	var gone atomic.Bool
+	c := newChat(t, rocketchattest.WithMiddleware(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/users.create") {
+				gone.Store(true)
+			}
+			if gone.Load() {
+				panic(http.ErrAbortHandler)
+			}
+			next.ServeHTTP(w, r)
+		})
+	}))
+	p := program{tool: "provision", args: []string{"--json", "--concurrency", "1", people(t, 30)}, env: c.login(), code: 1}
+	r := p.run(t)
+	var results []struct{ Username, Result, Error string }
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &results), r.stdout)
+	require.Len(t, results, 30)
+	count := make(map[string]int)
+	for _, result := range results {
+		count[result.Result]++
+		assert.Equal(t, result.Result == "not begun", result.Error == "", "%+v", result)
+	}
+	assert.Positive(t, count["unknown"])
+	assert.Positive(t, count["not begun"])
+	assert.Contains(t, r.stderr, fmt.Sprintf("0 created, 0 updated, 0 activated, %d failed, %d not begun, 0 refused", count["unknown"], count["not begun"]))
 }
 
 // What people call themselves is no formula of a spreadsheet.

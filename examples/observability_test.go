@@ -307,7 +307,7 @@ func TestObservabilityEnds(t *testing.T) {
 		p := program{tool: "observability", args: append(args, "--listen", "127.0.0.1:0")}
 		r := p.run(t)
 		assert.Regexp(t, `(?m)^tour +[\d.]+ m?s$`, r.stdout)
-		assert.Regexp(t, `(?m)^├─ 5 × users.create +[\d.]+ ms\n│  └─ 5 × POST /api/v1/users.create +[\d.]+ ms  200$`, r.stdout)
+		assert.Regexp(t, `(?m)^├─ 5 × users.create +[\d.]+ m?s\n│  └─ 5 × POST /api/v1/users.create +[\d.]+ m?s  200$`, r.stdout)
 		assert.Contains(t, r.stdout, "failed: already taken [error-field-unavailable]")
 		assert.Equal(t, 1, strings.Count(r.stderr, "11. Clean up"))
 		assert.Equal(t, args[0] == "--for", strings.Contains(r.stderr, "tour 1 ended after "))

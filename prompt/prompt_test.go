@@ -121,9 +121,12 @@ func TestMain(m *testing.M) {
 	fmt.Println("context:", ctx.Err())
 }
 
+// longest is when a program counts as hung. It is long, because the machine may be slow.
+const longest = 2 * time.Minute
+
 func program(t *testing.T, name string, env ...string) *exec.Cmd {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
 	t.Cleanup(cancel)
 	self, err := os.Executable()
 	require.NoError(t, err)
@@ -137,9 +140,9 @@ type screen struct {
 	t       *testing.T
 	command *exec.Cmd
 	pty     *os.File
-	tty     *os.File // kept open, so that its state can be read after the end
-	echo    bool     // before the program
-	shown   chan []byte
+	tty     *os.File    // open until the end of the program, so that its state can be read then
+	echo    bool        // before the program
+	shown   chan []byte // closed by end
 	text    bytes.Buffer
 }
 
@@ -157,6 +160,7 @@ func start(t *testing.T, name string, env ...string) *screen {
 		_ = tty.Close()
 	})
 	go func() {
+		defer close(s.shown)
 		for {
 			part := make([]byte, 1024)
 			n, err := controller.Read(part)
@@ -179,7 +183,7 @@ func (s *screen) echoes() bool {
 // await waits until a text was shown n times.
 func (s *screen) await(text string, times int) {
 	s.t.Helper()
-	patience := time.After(15 * time.Second)
+	patience := time.After(longest)
 	for strings.Count(s.text.String(), text) < times {
 		select {
 		case part := <-s.shown:
@@ -200,17 +204,12 @@ func (s *screen) press(keys string) {
 func (s *screen) end() (*os.ProcessState, string) {
 	s.t.Helper()
 	_ = s.command.Wait()
-	for {
-		select {
-		case part := <-s.shown:
-			s.text.Write(part)
-			continue
-		case <-time.After(100 * time.Millisecond):
-		}
-		break
-	}
 	assert.True(s.t, s.echo, "a terminal shows what is typed")
 	assert.True(s.t, s.echoes(), "the terminal is restored")
+	require.NoError(s.t, s.tty.Close()) // ends the reading of what was shown
+	for part := range s.shown {
+		s.text.Write(part)
+	}
 	return s.command.ProcessState, s.text.String()
 }
 
@@ -218,7 +217,7 @@ func TestPassword(t *testing.T) {
 	t.Parallel()
 	s := start(t, "ask")
 	s.await("Password: ", 1)
-	require.Eventually(t, func() bool { return !s.echoes() }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return !s.echoes() }, longest, time.Millisecond)
 	s.press("wrong\x15" + password + "X\x7f\r") // Ctrl-U takes back the line, the last key a letter
 	_, text := s.end()
 	assert.Contains(t, text, "right: true, error: <nil>")
@@ -364,10 +363,10 @@ func TestRedirected(t *testing.T) {
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 2}
 	require.NoError(t, command.Start())
 	require.NoError(t, tty.Close())
-	shown := make([]byte, 100)
-	n, err := controller.Read(shown)
+	shown := make([]byte, len("Password: "))
+	_, err = io.ReadFull(controller, shown)
 	require.NoError(t, err)
-	assert.Equal(t, "Password: ", string(shown[:n]))
+	assert.Equal(t, "Password: ", string(shown))
 	_, err = io.WriteString(controller, password+"\r")
 	require.NoError(t, err)
 	require.NoError(t, command.Wait())

@@ -130,18 +130,18 @@ func (f *fleet) people(ctx context.Context) ([]person, error) {
 		other, listed := lines[cli.Fold(p.Username)]
 		switch {
 		case p.Username == "":
-			sheet.Problems = append(sheet.Problems, fmt.Sprintf("%s:%d: the username is empty", name, row.Line))
+			sheet.Problems.Add(row.Line, "the username is empty")
 		case listed:
-			sheet.Problems = append(sheet.Problems, fmt.Sprintf("%s:%d: %s is already listed in line %d", name, row.Line, p.Username, other))
+			sheet.Problems.Add(row.Line, "%s is already listed in line %d", p.Username, other)
 		}
 		lines[cli.Fold(p.Username)] = row.Line
 		people = append(people, p)
 	}
-	if len(people) == 0 && len(sheet.Problems) == 0 {
-		sheet.Problems = []string{name + ": the file lists nobody"}
+	if len(people) == 0 && sheet.Problems.None() {
+		sheet.Problems.Add(0, "the file lists nobody")
 	}
-	if len(sheet.Problems) > 0 {
-		return nil, f.Refuse(name, sheet.Problems)
+	if !sheet.Problems.None() {
+		return nil, f.Refuse(&sheet.Problems)
 	}
 	return people, nil
 }

@@ -75,7 +75,7 @@ func slapd(t *testing.T) (address string) {
 			_ = conn.Close()
 		}
 		return err == nil
-	}, 10*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	return address
 }
 

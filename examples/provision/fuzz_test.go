@@ -10,7 +10,7 @@ func fuzz(f *testing.F, format string) {
 	f.Helper()
 	f.Fuzz(func(t *testing.T, data []byte) {
 		l := parse("file", format, data)
-		if len(l.users) == 0 && len(l.problems) == 0 {
+		if len(l.users) == 0 && l.problems.None() {
 			t.Error("nothing was read, and nothing is wrong")
 		}
 		if len(l.users) != len(l.lines) {
@@ -22,7 +22,7 @@ func fuzz(f *testing.F, format string) {
 				t.Errorf("%q is in line %d of %d", name, line, last)
 			}
 		}
-		for _, problem := range l.problems {
+		for _, problem := range l.problems.List() {
 			if !strings.HasPrefix(problem, "file:") {
 				t.Error(problem)
 			}

@@ -13,48 +13,43 @@ import (
 
 // list is the content of a file.
 type list struct {
-	file     string
 	users    []rocketchat.DesiredUser
 	lines    map[string]int // by username, without its case
-	problems []string       // each with the file and the line
+	problems cli.Problems
 }
 
 // parse reads a file. It goes on after a problem as far as it can, so that all of them can
 // be mended at once.
 func parse(file, format string, data []byte) *list {
-	l := &list{file: file, lines: make(map[string]int)}
+	l := &list{lines: make(map[string]int), problems: cli.Problems{File: file}}
 	if format == "json" {
 		l.parseJSON(data)
 	} else {
 		l.parseCSV(data)
 	}
-	if len(l.users) == 0 && len(l.problems) == 0 {
-		l.problems = append(l.problems, file+": the file lists nobody")
+	if len(l.users) == 0 && l.problems.None() {
+		l.problems.Add(0, "the file lists nobody")
 	}
 	return l
-}
-
-func (l *list) problem(line int, format string, args ...any) {
-	l.problems = append(l.problems, fmt.Sprintf("%s:%d: ", l.file, line)+fmt.Sprintf(format, args...))
 }
 
 // place is where in the file a user is.
 func (l *list) place(username string) string {
 	line, ok := l.lines[cli.Fold(username)]
 	if !ok {
-		return l.file
+		return l.problems.File
 	}
-	return fmt.Sprintf("%s:%d", l.file, line)
+	return fmt.Sprintf("%s:%d", l.problems.File, line)
 }
 
 // add adds a user.
 func (l *list) add(line int, u rocketchat.DesiredUser) {
 	switch other, listed := l.lines[cli.Fold(u.Username)]; {
 	case u.Username == "":
-		l.problem(line, "the username is empty")
+		l.problems.Add(line, "the username is empty")
 		return
 	case listed:
-		l.problem(line, "%s is already listed in line %d", u.Username, other)
+		l.problems.Add(line, "%s is already listed in line %d", u.Username, other)
 		return
 	}
 	l.lines[cli.Fold(u.Username)] = line
@@ -173,7 +168,7 @@ func isYes(cell string) (bool, error) {
 }
 
 func (l *list) parseCSV(data []byte) {
-	sheet := cli.ReadCSV(l.file, data, func(name string) (string, bool) {
+	sheet := cli.ReadCSV(l.problems.File, data, func(name string) (string, bool) {
 		c, known := columnOf(name)
 		return c.name, known
 	}, "username")
@@ -196,7 +191,7 @@ func (l *list) row(line int, columns []column, cells []string) {
 			continue
 		}
 		if err := columns[i].set(&u, cell); err != nil {
-			l.problem(line, "%s %v", columns[i].name, err)
+			l.problems.Add(line, "%s %v", columns[i].name, err)
 			good = false
 		}
 	}
@@ -230,7 +225,7 @@ func (r *reader) line() int {
 
 func (l *list) parseJSON(data []byte) {
 	if len(bytes.TrimSpace(data)) == 0 {
-		l.problems = append(l.problems, l.file+": the file is empty")
+		l.problems.Add(0, "the file is empty")
 		return
 	}
 	if err := json.Unmarshal(data, new(json.RawMessage)); err != nil {
@@ -240,7 +235,7 @@ func (l *list) parseJSON(data []byte) {
 	r := newReader(data)
 	line := r.line()
 	if opened, _ := r.Token(); opened != json.Delim('[') {
-		l.problem(line, "the file must hold a list, from [ to ]")
+		l.problems.Add(line, "the file must hold a list, from [ to ]")
 		return
 	}
 	for r.More() {
@@ -252,17 +247,17 @@ func (l *list) parseJSON(data []byte) {
 func (l *list) notJSON(data []byte, err error) {
 	syntax, ok := errors.AsType[*json.SyntaxError](err)
 	if !ok {
-		l.problems = append(l.problems, l.file+": is not JSON")
+		l.problems.Add(0, "is not JSON")
 		return
 	}
 	line := 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
 	switch text := syntax.Error(); {
 	case strings.HasSuffix(text, "after top-level value"):
-		l.problem(line, "there is something after the end of the list")
+		l.problems.Add(line, "there is something after the end of the list")
 	case strings.HasPrefix(text, "unexpected end"):
-		l.problem(line, "the file ends too early")
+		l.problems.Add(line, "the file ends too early")
 	default:
-		l.problem(line, "is not JSON: %s", text)
+		l.problems.Add(line, "is not JSON: %s", text)
 	}
 }
 
@@ -272,7 +267,7 @@ func (l *list) object(r *reader) {
 	var raw json.RawMessage
 	_ = r.Decode(&raw)
 	if raw[0] != '{' {
-		l.problem(line, "must be an object, from { to }")
+		l.problems.Add(line, "must be an object, from { to }")
 		return
 	}
 	members := newReader(raw)
@@ -296,7 +291,7 @@ func (l *list) object(r *reader) {
 			err = set(&u, value)
 		}
 		if seen[name] = true; err != nil {
-			l.problem(at, "%q %v", name, err)
+			l.problems.Add(at, "%q %v", name, err)
 			good = false
 		}
 	}

@@ -14,7 +14,7 @@ func TestCSV(t *testing.T) {
 	l := parse("people.csv", "csv", []byte("Username, NAME ,email,roles,password,active,bio,nickname,field:Team\r\n"+
 		"ann, Ann Lee ,ann@example.com,user  guest, a b ,NO,\"Likes, commas\nand lines\",,sales\r\n"+
 		"bob,,,,,,,,\r\n"))
-	assert.Empty(t, l.problems)
+	assert.True(t, l.problems.None())
 	require.Equal(t, []rocketchat.DesiredUser{
 		{
 			Username: "ann", Name: "Ann Lee", Email: "ann@example.com", Roles: []string{"user", "guest"}, Password: rocketchat.NewSecret(" a b "),
@@ -35,7 +35,7 @@ func TestJSON(t *testing.T) {
 		 "name": null}
 	]
 	`))
-	assert.Empty(t, l.problems)
+	assert.True(t, l.problems.None())
 	assert.Equal(t, []rocketchat.DesiredUser{
 		{Username: "ann", Bio: new(""), Roles: []string{}, Active: new(true), CustomFields: map[string]any{"team": "sales"}},
 		{Username: "bob"},
@@ -58,10 +58,13 @@ func TestProblems(t *testing.T) {
 		"username,active\nx,perhaps\ny,yes\n,no": {`p.csv:2: active must be yes or no, not "perhaps"`, "p.csv:4: the username is empty"},
 		"username\nanna\n\nAnna\n":               {"p.csv:4: Anna is already listed in line 2"},
 		"username,name\nx,\"a\"b\ny,z\n":         {"p.csv:2: a quotation mark is out of place, column 5"},
+		"username,name\nx\nA,\na,\n":             {"p.csv:2: has 1 cell, but the header has 2", "p.csv:4: a is already listed in line 3"},
+		"username,name\nX,\nx,\ny\n":             {"p.csv:3: x is already listed in line 2", "p.csv:4: has 1 cell, but the header has 2"},
+		"username,name\nx,\"a\ny,z\n":            {"p.csv:2: a cell that begins here with a quotation mark has no proper end; one was looked for up to line 3"},
 		"username;name\nx;y;z\n":                 {"p.csv:2: has 3 cells, but the header has 2"},
 		"username\tname\nx\n,\n\t\n":             {"p.csv:2: has 1 cell, but the header has 2", "p.csv:3: has 1 cell, but the header has 2"},
 	} {
-		assert.Equal(t, expected, parse("p.csv", "csv", []byte(text)).problems, "%q", text)
+		assert.Equal(t, expected, parse("p.csv", "csv", []byte(text)).problems.List(), "%q", text)
 	}
 	for text, expected := range map[string][]string{
 		"":                                 {"p.json: the file is empty"},
@@ -85,6 +88,6 @@ func TestProblems(t *testing.T) {
 		},
 		"[{\"username\":\"anna\"},\n{\"username\":\"ANNA\"}]": {"p.json:2: ANNA is already listed in line 1"},
 	} {
-		assert.Equal(t, expected, parse("p.json", "json", []byte(text)).problems, "%q", text)
+		assert.Equal(t, expected, parse("p.json", "json", []byte(text)).problems.List(), "%q", text)
 	}
 }

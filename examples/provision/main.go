@@ -104,8 +104,8 @@ func (p *provision) read(ctx context.Context) error {
 	if format == "" && strings.HasSuffix(strings.ToLower(name), ".json") {
 		format = "json"
 	}
-	if p.list = parse(name, format, data); len(p.list.problems) > 0 {
-		return p.Refuse(name, p.list.problems)
+	if p.list = parse(name, format, data); !p.list.problems.None() {
+		return p.Refuse(&p.list.problems)
 	}
 	return nil
 }
@@ -201,10 +201,10 @@ func refused(plan *rocketchat.SyncPlan) error {
 // outcome describes the result of a step in a word or two.
 func outcome(r rocketchat.SyncResult) string {
 	switch {
+	case r.NotBegun: // first, because its error is that of the step that stopped the run
+		return "not begun"
 	case errors.Is(r.Err, rocketchat.ErrOutcomeUnknown):
 		return "unknown"
-	case r.NotBegun:
-		return "not begun"
 	case r.Err != nil:
 		return "failed"
 	case r.Adopted:
@@ -231,7 +231,7 @@ func (p *provision) write(out *cli.OutFile, report *rocketchat.SyncReport) error
 	entries := []entry{}
 	for _, r := range report.Results {
 		e := entry{p.list.lines[cli.Fold(r.Username)], r.Username, string(r.Action), outcome(r), r.UserID, changes(r.SyncStep), ""}
-		if r.Err != nil {
+		if r.Err != nil && !r.NotBegun {
 			e.Error = cli.Explain(r.Err)
 		}
 		entries = append(entries, e)
@@ -252,7 +252,7 @@ func (p *provision) write(out *cli.OutFile, report *rocketchat.SyncReport) error
 		rows = append(rows, []string{strconv.Itoa(e.Line), e.Username, e.Action, e.Result, e.ID, e.Changes, e.Error})
 	}
 	if err := cli.WriteCSV(out, rows); err != nil {
-		return fmt.Errorf("%s: %w", p.Out, err)
+		return fmt.Errorf("%s: %w", p.Out, cli.Cause(err))
 	}
 	return out.Keep()
 }

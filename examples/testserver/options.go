@@ -118,11 +118,11 @@ func (t *testserver) prepare(ctx context.Context, s *cli.Session, server *rocket
 	people, problems := readPeople(name, data)
 	for _, p := range people {
 		if _, err := server.AddUser(p.User); err != nil {
-			problems = append(problems, fmt.Sprintf("%s:%d: %v", name, p.line, err))
+			problems.Add(p.line, "%v", err)
 		}
 	}
-	if len(problems) > 0 {
-		return nil, s.Refuse(name, problems)
+	if !problems.None() {
+		return nil, s.Refuse(problems)
 	}
 	return append(lines, fmt.Sprintf("%s from %s", cli.Count(len(people), "person", "people"), name)), nil
 }

@@ -44,7 +44,7 @@ type person struct {
 }
 
 // readPeople reads a CSV file, and returns what is wrong with it.
-func readPeople(name string, data []byte) (people []person, problems []string) {
+func readPeople(name string, data []byte) (people []person, problems *cli.Problems) {
 	known := columns()
 	sheet := cli.ReadCSV(name, data, func(column string) (string, bool) {
 		column = strings.ToLower(column)
@@ -54,10 +54,10 @@ func readPeople(name string, data []byte) (people []person, problems []string) {
 		p := person{line: row.Line}
 		for i, cell := range row.Cells {
 			if err := known[sheet.Columns[i]](&p.User, strings.TrimSpace(cell)); err != nil {
-				sheet.Problems = append(sheet.Problems, fmt.Sprintf("%s:%d: %s %v", name, row.Line, sheet.Columns[i], err))
+				sheet.Problems.Add(row.Line, "%s %v", sheet.Columns[i], err)
 			}
 		}
 		people = append(people, p)
 	}
-	return people, sheet.Problems
+	return people, &sheet.Problems
 }

@@ -15,7 +15,7 @@ import (
 type Sheet struct {
 	Columns  []string
 	Rows     []Row
-	Problems []string // each with the file and the line
+	Problems Problems
 }
 
 // Row is a line of a [Sheet], with a cell for each column.
@@ -29,31 +29,31 @@ type Row struct {
 // text are skipped. ReadCSV goes on after a problem as far as it can, so that all of them
 // can be mended at once.
 func ReadCSV(file string, data []byte, known func(column string) (name string, ok bool), required ...string) *Sheet {
-	s := new(Sheet)
+	s := &Sheet{Problems: Problems{File: file}}
 	lines := csv.NewReader(bytes.NewReader(data))
 	lines.Comma = separator(data)
 	lines.FieldsPerRecord = -1 // the number of cells is checked in row
 	header, err := lines.Read()
 	switch {
 	case errors.Is(err, io.EOF):
-		s.Problems = append(s.Problems, file+": the file is empty")
+		s.Problems.Add(0, "the file is empty")
 		return s
 	case err != nil:
-		s.unreadable(file, err)
+		s.unreadable(err)
 		return s
 	}
-	s.header(file, header, known, required)
+	s.header(header, known, required)
 	for len(s.Columns) > 0 {
 		cells, err := lines.Read()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil { // the reader cannot tell where the next line begins
-			s.unreadable(file, err)
+			s.unreadable(err)
 			break
 		}
 		line, _ := lines.FieldPos(0)
-		s.row(file, line, cells)
+		s.row(line, cells)
 	}
 	return s
 }
@@ -70,51 +70,49 @@ func separator(data []byte) rune {
 	return ','
 }
 
-func (s *Sheet) problem(file string, line int, format string, args ...any) {
-	s.Problems = append(s.Problems, fmt.Sprintf("%s:%d: ", file, line)+fmt.Sprintf(format, args...))
-}
-
 // unreadable is the problem of a line that is not CSV.
-func (s *Sheet) unreadable(file string, err error) {
+func (s *Sheet) unreadable(err error) {
 	failure, ok := errors.AsType[*csv.ParseError](err)
 	switch {
 	case !ok:
-		s.Problems = append(s.Problems, fmt.Sprintf("%s: %v", file, err))
+		s.Problems.Add(0, "%v", err)
+	case failure.Line > failure.StartLine && (errors.Is(err, csv.ErrQuote) || errors.Is(err, csv.ErrBareQuote)):
+		s.Problems.Add(failure.StartLine, "a cell that begins here with a quotation mark has no proper end; one was looked for up to line %d", failure.Line)
 	case errors.Is(err, csv.ErrQuote), errors.Is(err, csv.ErrBareQuote):
-		s.problem(file, failure.Line, "a quotation mark is out of place, column %d", failure.Column)
+		s.Problems.Add(failure.Line, "a quotation mark is out of place, column %d", failure.Column)
 	default:
-		s.problem(file, failure.Line, "%v", failure.Err)
+		s.Problems.Add(failure.Line, "%v", failure.Err)
 	}
 }
 
 // header sets the columns, unless there is something wrong with them.
-func (s *Sheet) header(file string, header []string, known func(string) (string, bool), required []string) {
+func (s *Sheet) header(header []string, known func(string) (string, bool), required []string) {
 	var columns []string
 	for _, cell := range header {
 		name, ok := known(strings.TrimSpace(cell))
 		switch {
 		case !ok:
-			s.problem(file, 1, "the column %s is not known", quoted(cell))
+			s.Problems.Add(1, "the column %s is not known", quoted(cell))
 		case slices.Contains(columns, name):
-			s.problem(file, 1, "there are two columns %s", quoted(name))
+			s.Problems.Add(1, "there are two columns %s", quoted(name))
 		}
 		columns = append(columns, name)
 	}
 	for _, name := range required {
 		if !slices.Contains(columns, name) {
-			s.problem(file, 1, "there is no column %s; the columns are %s", quoted(name), quoted(header...))
+			s.Problems.Add(1, "there is no column %s; the columns are %s", quoted(name), quoted(header...))
 		}
 	}
-	if len(s.Problems) == 0 {
+	if s.Problems.None() {
 		s.Columns = columns
 	}
 }
 
-func (s *Sheet) row(file string, line int, cells []string) {
+func (s *Sheet) row(line int, cells []string) {
 	switch {
 	case strings.TrimSpace(strings.Join(cells, "")) == "":
 	case len(cells) != len(s.Columns):
-		s.problem(file, line, "has %s, but the header has %d", Count(len(cells), "cell", "cells"), len(s.Columns))
+		s.Problems.Add(line, "has %s, but the header has %d", Count(len(cells), "cell", "cells"), len(s.Columns))
 	default:
 		s.Rows = append(s.Rows, Row{line, cells})
 	}

@@ -21,8 +21,8 @@ func Listen(ctx context.Context, flag, address string) (net.Listener, error) {
 	return nil, fmt.Errorf("cannot listen on %s: %w", address, Cause(err))
 }
 
-// Cause is what is at the bottom of a network error, without the names of the functions on
-// the way.
+// Cause is what is at the bottom of an error of a network or a file, without the names of
+// the functions and files on the way.
 func Cause(err error) error {
 	if number, ok := errors.AsType[syscall.Errno](err); ok {
 		return number

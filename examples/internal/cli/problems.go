@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/rocketchat-go/rocketchat"
@@ -30,14 +33,47 @@ func (e *ReportedError) Error() string { return fmt.Sprint(e.cause) }
 // Unwrap returns the cause.
 func (e *ReportedError) Unwrap() error { return e.cause }
 
+// Problems are what is wrong with a file.
+type Problems struct {
+	File string
+	all  []problem
+}
+
+type problem struct {
+	line int // 0 is the whole file
+	text string
+}
+
+// Add adds a problem of a line, or with 0 of the whole file.
+func (p *Problems) Add(line int, format string, args ...any) {
+	p.all = append(p.all, problem{line, fmt.Sprintf(format, args...)})
+}
+
+// None reports whether there are no problems.
+func (p *Problems) None() bool { return len(p.all) == 0 }
+
+// List returns the problems in the order of the lines, each with the file and the line.
+func (p *Problems) List() []string {
+	var list []string
+	for _, one := range slices.SortedStableFunc(slices.Values(p.all), func(a, b problem) int { return cmp.Compare(a.line, b.line) }) {
+		place := p.File
+		if one.line > 0 {
+			place = fmt.Sprintf("%s:%d", p.File, one.line)
+		}
+		list = append(list, place+": "+one.text)
+	}
+	return list
+}
+
 // Refuse writes the problems of a file, one a line, and how many there are.
-func (s *Session) Refuse(file string, problems []string) error {
+func (s *Session) Refuse(p *Problems) error {
+	problems := p.List()
 	errs := make([]error, len(problems))
 	for i, problem := range problems {
 		s.Note("%s", problem)
 		errs[i] = errors.New(problem)
 	}
-	s.Note("%s in %s; nothing was changed", Count(len(problems), "problem", "problems"), file)
+	s.Note("%s in %s; nothing was changed", Count(len(problems), "problem", "problems"), p.File)
 	return Reported(errors.Join(errs...))
 }
 
@@ -102,5 +138,8 @@ func explained(e *rocketchat.Error) string {
 		}
 		return fmt.Sprintf("%s needs a second factor (%s)", e.Op, method)
 	}
-	return strings.TrimPrefix(e.Error(), "rocketchat: ")
+	return goType.ReplaceAllString(strings.TrimPrefix(e.Error(), "rocketchat: "), "")
 }
+
+// goType matches the type of an error in its text.
+var goType = regexp.MustCompile(` \(\*\w+\.\w+\)`)
