@@ -76,8 +76,8 @@ func syncFields() []syncField {
 			name:   fieldRoles,
 			to:     func(d *DesiredUser) (string, bool) { return listOf(d.Roles), d.Roles != nil },
 			from:   func(u *User) string { return listOf(u.Roles) },
-			update: func(o *UserUpdateOptions, d *DesiredUser) { o.Roles = d.Roles },
-			create: func(o *UserCreateOptions, d *DesiredUser) { o.Roles = d.Roles },
+			update: func(o *UserUpdateOptions, d *DesiredUser) { o.Roles = distinct(d.Roles) },
+			create: func(o *UserCreateOptions, d *DesiredUser) { o.Roles = distinct(d.Roles) },
 		},
 		{
 			name: fieldNickname, detail: true,
@@ -388,6 +388,20 @@ func isBot(u *User) bool {
 func listOf(words []string) string {
 	words = slices.Sorted(slices.Values(words))
 	return strings.Join(slices.Compact(words), " ")
+}
+
+// distinct returns words without those that occur again.
+func distinct(words []string) []string {
+	if words == nil {
+		return nil
+	}
+	rest := make([]string, 0, len(words))
+	for _, word := range words {
+		if !slices.Contains(rest, word) {
+			rest = append(rest, word)
+		}
+	}
+	return rest
 }
 
 // textOfField returns the value of a custom field for people to read.

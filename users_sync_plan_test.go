@@ -532,6 +532,24 @@ func TestSyncComparesAsServersStore(t *testing.T) {
 
 // TestSyncWithoutATemporaryValue: where the server's rules allow none, a swap is refused
 // for both, and names the other.
+func TestSyncSendsEachRoleOnce(t *testing.T) {
+	t.Parallel()
+	srv := rocketchattest.New()
+	_, err := srv.AddUser(rocketchattest.User{Username: "ann", Email: "ann@example.com"})
+	require.NoError(t, err)
+	c := adminClient(t, srv)
+	_, err = c.Users.Sync(t.Context(), []DesiredUser{
+		{Username: "ann", Roles: []string{"user", "bot", "user"}},
+		{Username: "new", Email: "new@example.com", Roles: []string{"bot", "bot"}},
+	}, SyncOptions{})
+	require.NoError(t, err)
+	for name, roles := range map[string][]string{"ann": {"user", "bot"}, "new": {"bot"}} {
+		user, err := c.Users.Get(t.Context(), ByUsername(name))
+		require.NoError(t, err)
+		assert.Equal(t, roles, user.Roles)
+	}
+}
+
 func TestSyncWithoutATemporaryValue(t *testing.T) {
 	t.Parallel()
 	srv := rocketchattest.New(rocketchattest.WithSetting("UTF8_User_Names_Validation", "[a-z]"))
