@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -43,12 +42,15 @@ func (p program) interrupted(t *testing.T, called <-chan struct{}) result {
 	command := p.command(t)
 	command.Stdout, command.Stderr = &stdout, &stderr
 	require.NoError(t, command.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
 	select {
 	case <-called:
-	case <-time.After(longest):
+	case err := <-ended:
+		require.Fail(t, "it ended before the call", "%v: %s", err, stdout.String()+stderr.String())
 	}
 	require.NoError(t, command.Process.Signal(os.Interrupt))
-	_, ok := errors.AsType[*exec.ExitError](command.Wait())
+	_, ok := errors.AsType[*exec.ExitError](<-ended)
 	r := result{stdout.String(), stderr.String()}
 	require.Equal(t, p.code != 0, ok)
 	require.Equal(t, p.code, command.ProcessState.ExitCode(), r.all())
@@ -58,12 +60,12 @@ func (p program) interrupted(t *testing.T, called <-chan struct{}) result {
 
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
-	var people strings.Builder
-	people.WriteString("username,email\n")
+	var list strings.Builder
+	list.WriteString("username,email\n")
 	for i := range 12 {
-		fmt.Fprintf(&people, "new.%d,new.%d@example.com\n", i, i)
+		fmt.Fprintf(&list, "new.%d,new.%d@example.com\n", i, i)
 	}
-	path := file(t, "people.csv", people.String())
+	path := file(t, "people.csv", list.String())
 	for _, tc := range []struct {
 		op   string
 		tool string
@@ -81,6 +83,11 @@ func TestInterrupt(t *testing.T) {
 			"users.setActiveStatus", "offboard",
 			[]string{"anna.weber", "ben.okafor", "chloe.martin", "dev.patel", "elif.kaya", "frank.ito", "grace.lund"},
 			[]string{"grace.lund: not begun", "0 done, 1 failed, 6 not begun", "offboard: interrupted"},
+		},
+		{
+			"users.create", "fleet",
+			[]string{"--processes", "2", "--batch", "3", people(t, 12)},
+			[]string{"0 created, 0 changed, 0 unchanged, ", "4 batches were not done, or only in part", "fleet: interrupted"},
 		},
 		{"users.setAvatar", "avatars", []string{"-concurrency", "1", samples(t)}, []string{"ben.okafor.png: not begun", "chloe.martin.jpg: not begun", "0 done, 1 failed, 2 not begun"}},
 	} {

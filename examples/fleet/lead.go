@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -46,13 +47,15 @@ func (f *fleet) lead(ctx context.Context, rdb *redis.Client, environment []strin
 	left, err := l.remaining(context.WithoutCancel(ctx))
 	f.Note("%d created, %d changed, %d unchanged, %d failed, in %s", b.sum.Created, b.sum.Changed, b.sum.As, b.sum.Failed,
 		time.Since(began).Round(time.Second/10))
+	notDone := cli.Count(left, "batch was not done", "batches were not done")
 	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
 	case err != nil:
-		return err
+		return errors.Join(ctx.Err(), err)
+	case ctx.Err() != nil:
+		f.Note("%s, or only in part", notDone)
+		return ctx.Err()
 	case left > 0:
-		return fmt.Errorf("%s not done, since all processes have ended", cli.Count(left, "batch was", "batches were"))
+		return fmt.Errorf("%s, since all processes have ended", notDone)
 	case b.sum.Failed > 0:
 		return cli.Reported(nil)
 	}
@@ -67,7 +70,7 @@ func (f *fleet) follow(ctx context.Context, i int, l *list, environment []string
 	}
 	process := exec.CommandContext(ctx, self, "--worker", l.name, "--scope", f.Scope)
 	process.Cancel = func() error { return process.Process.Signal(os.Interrupt) } // it ends like this program
-	process.WaitDelay = 10 * time.Second
+	process.WaitDelay = time.Minute                                               // its call in flight gets 10 s to end, then it logs out
 	process.Env = append(os.Environ(), environment...)
 	var complaints bytes.Buffer
 	process.Stderr = &complaints
