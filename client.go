@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -180,6 +181,8 @@ func addressFault(u *url.URL, plainHTTP bool) string {
 		return `must start with "https://" or "http://"`
 	case u.Hostname() == "":
 		return "has no host"
+	case !isPort(u.Port()):
+		return "has no valid port"
 	case u.User != nil:
 		return "must not contain credentials"
 	case u.RawQuery != "" || u.Fragment != "":
@@ -190,6 +193,12 @@ func addressFault(u *url.URL, plainHTTP bool) string {
 		return "would send credentials unencrypted: use https, or WithPlainHTTP"
 	}
 	return ""
+}
+
+// isPort reports whether a text is a port, or empty.
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil && n > 0
 }
 
 // serverName is the normalized host and port of a server, which gates use.

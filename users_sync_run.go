@@ -238,12 +238,13 @@ func (r *syncRun) stop(ctx context.Context, why error) {
 	r.cancel()
 }
 
-// stopped returns why the run ends early.
+// stopped returns why the run ends early. It is the error of the steps that are not begun,
+// whose outcome is certain even if that of the failed one is not.
 func (r *syncRun) stopped(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.halted != nil {
-		return r.halted
+		return aside(r.halted)
 	}
 	return ended(ctx)
 }
@@ -283,7 +284,7 @@ func (r *syncRun) state(step int) stepState {
 func (r *syncRun) closed(a SyncAction) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.refuse[a].err
+	return aside(r.refuse[a].err)
 }
 
 const hasOwnAgain = "; they have their own value again"

@@ -93,6 +93,7 @@ func TestSyncStopsEarly(t *testing.T) {
 					}
 					if result.NotBegun {
 						require.ErrorIs(t, result.Err, test.target)
+						require.NotErrorIs(t, result.Err, ErrOutcomeUnknown)
 						assert.NotContains(t, user.Name, "changed")
 					}
 				}
