@@ -311,6 +311,35 @@ func TestLoginsDoNotQueue(t *testing.T) {
 	})
 }
 
+// TestLoginThatMayNotWait: a call that may not wait until the rate limit allows its log-in
+// does not fail those that wait for the same log-in and may wait longer.
+func TestLoginThatMayNotWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		logins := 0
+		c, err := New("https://chat.example.org", WithLogin("u", "p"), WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path != "/api/v1/login" {
+				return replyJSON(200, `{"success":true,"_id":"u"}`), nil
+			}
+			time.Sleep(2 * time.Second)
+			if logins++; logins == 1 {
+				return replyJSON(429, `{"success":false,"error":"You must wait 40 seconds before trying this endpoint again."}`), nil
+			}
+			return replyJSON(200, `{"status":"success","data":{"userId":"u","authToken":"t"}}`), nil
+		})))
+		require.NoError(t, err)
+		var leader sync.WaitGroup
+		leader.Go(func() {
+			_, err := c.Me.Get(t.Context(), WithMaxWait(10*time.Second))
+			assert.ErrorIs(t, err, ErrRateLimited)
+		})
+		time.Sleep(time.Second)
+		_, err = c.Me.Get(t.Context())
+		require.NoError(t, err)
+		leader.Wait()
+	})
+}
+
 // openSessions counts the sessions that were opened and not closed.
 func openSessions(srv *rocketchattest.Server) (n int) {
 	for _, call := range srv.Calls() {
@@ -458,12 +487,15 @@ func TestRefusedSessions(t *testing.T) {
 		assert.EqualValues(t, maxUnproven, logins.Load())
 
 		time.Sleep(wrongFor)
+		_, err = c.Me.Get(t.Context())
+		require.ErrorIs(t, err, ErrUnauthorized)
+		assert.EqualValues(t, maxUnproven+1, logins.Load(), "the server can have been set right")
 		refuses = false
 		for range 10 { // sessions that end are another thing
 			_, err = c.Me.Get(t.Context())
 			require.NoError(t, err)
 		}
-		assert.EqualValues(t, maxUnproven, logins.Load())
+		assert.EqualValues(t, maxUnproven+1, logins.Load())
 	})
 }
 

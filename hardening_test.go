@@ -266,7 +266,11 @@ func TestManyAttempts(t *testing.T) {
 func TestRetryAfterOfAGateway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		for _, after := range []string{"120", ""} {
+		for _, after := range []string{"120", "", "1"} {
+			var opts []Option
+			if after == "1" { // shorter than the policy
+				opts = append(opts, WithRetry(RetryPolicy{MaxAttempts: 2, BaseDelay: 119 * time.Second, MaxDelay: 2 * time.Minute}))
+			}
 			if after == "" {
 				after = time.Now().Add(2 * time.Minute).UTC().Format(http.TimeFormat)
 			}
@@ -279,7 +283,7 @@ func TestRetryAfterOfAGateway(t *testing.T) {
 				return res, nil
 			})
 			start := time.Now()
-			_, err := newTestClient(t, rt).Me.Get(t.Context())
+			_, err := newTestClient(t, rt, opts...).Me.Get(t.Context())
 			require.NoError(t, err)
 			assert.GreaterOrEqual(t, time.Since(start), 119*time.Second)
 		}

@@ -449,6 +449,77 @@ func TestThrottle(t *testing.T) {
 	})
 }
 
+// TestThrottleThatIsGivenUp: a call that does not wait for the throttle leaves its turn, in
+// the gate and in the throttle, to the next one.
+func TestThrottleThatIsGivenUp(t *testing.T) {
+	t.Parallel()
+	const interval = 40 * time.Second
+	for name, test := range map[string]struct {
+		giveUp func(context.Context) (context.Context, context.CancelFunc)
+		err    error
+	}{
+		"the deadline is too soon": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, time.Second)
+		}, ErrRateLimited},
+		"cancelled while waiting": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(time.Second, cancel)
+			return ctx, cancel
+		}, context.Canceled},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			throttle := rate.NewLimiter(rate.Every(interval), 1)
+			require.True(t, throttle.Allow())
+			c := ordinaryClient(t, rocketchattest.New(), WithThrottle(throttle))
+			start := time.Now()
+			for range 20 { // more than the window has room for
+				ctx, cancel := test.giveUp(t.Context())
+				_, err := c.Users.Get(ctx, ByUsername("admin"))
+				cancel()
+				require.ErrorIs(t, err, test.err, name)
+			}
+			_, err := c.Users.Get(t.Context(), ByUsername("admin"))
+			require.NoError(t, err, name)
+			assert.InDelta(t, interval, time.Since(start), float64(interval)/100, name)
+		})
+	}
+}
+
+// TestMaxWaitOfAllPauses: a call counts what it waited for the throttle, the limit of a
+// single user and the limit of the route together. Two waits of 40 s are more than a minute.
+func TestMaxWaitOfAllPauses(t *testing.T) {
+	t.Parallel()
+	const route, user = "You must wait 40 seconds before trying this endpoint again.", "You must wait 40 seconds before trying again."
+	for name, test := range map[string]struct {
+		throttled bool
+		refusals  []string
+	}{
+		"throttle and route": {true, []string{route}},
+		"route twice":        {false, []string{route, route}},
+		"user twice":         {false, []string{user, user}},
+		"user and route":     {false, []string{user, route}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var opts []Option
+			if test.throttled {
+				throttle := rate.NewLimiter(rate.Every(40*time.Second), 1)
+				require.True(t, throttle.Allow())
+				opts = append(opts, WithThrottle(throttle))
+			}
+			c := newTestClient(t, serve(func(n int, _ *http.Request) (*http.Response, error) {
+				if n <= len(test.refusals) {
+					return replyJSON(429, fmt.Sprintf(`{"success":false,"error":%q}`, test.refusals[n-1])), nil
+				}
+				return replyJSON(200, `{"success":true,"user":{"_id":"a","username":"ann"}}`), nil
+			}), opts...)
+			start := time.Now()
+			_, err := c.Users.Get(t.Context(), ByID("a"), WithMaxWait(time.Minute))
+			require.ErrorIs(t, err, ErrRateLimited, name)
+			within(t, time.Since(start), 40*time.Second, 0.05)
+		})
+	}
+}
+
 func TestParseLimits(t *testing.T) {
 	t.Parallel()
 	now := time.UnixMilli(1767225600000)

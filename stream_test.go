@@ -177,11 +177,20 @@ func TestStreamThatStalls(t *testing.T) {
 			return nil
 		}
 		start := time.Now()
-		ids, err := names(t, newTestClient(t, srv, WithAttemptTimeout(10*time.Second)), nil)
-		close(stalled)
+		defer close(stalled)
+		c := newTestClient(t, srv, WithAttemptTimeout(10*time.Second))
+		ids, err := names(t, c, nil)
 		require.NoError(t, err)
 		assert.Equal(t, srv.ids, ids)
 		assert.Less(t, time.Since(start), 15*time.Second)
+
+		srv.calls.Store(0)
+		c, err = c.With(WithRetry(RetryPolicy{MaxAttempts: 1}))
+		require.NoError(t, err)
+		_, err = names(t, c, nil)
+		require.ErrorIs(t, err, ErrUnreachable)
+		require.ErrorIs(t, err, errAttemptTimeout)
+		assert.NotErrorIs(t, err, context.Canceled, "the caller did not cancel it")
 	})
 }
 
@@ -242,7 +251,11 @@ func TestCallerStopsReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // which fails if goroutines are left
 		srv := &listServer{ids: numbered(20000)}
 		ended := 0
-		c := newTestClient(t, srv, WithTrace(Trace{CallDone: func(context.Context, CallResult) { ended++ }}))
+		var attempt context.Context
+		c := newTestClient(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+			attempt = r.Context()
+			return srv.RoundTrip(r)
+		}), WithTrace(Trace{CallDone: func(context.Context, CallResult) { ended++ }}))
 		for user, err := range c.Users.All(t.Context(), UserListOptions{}) {
 			require.NoError(t, err)
 			if user.ID == srv.ids[100] {
@@ -252,6 +265,7 @@ func TestCallerStopsReading(t *testing.T) {
 		synctest.Wait()
 		assert.Zero(t, srv.finished.Load())
 		assert.Equal(t, 1, ended)
+		assert.ErrorIs(t, attempt.Err(), context.Canceled, "transports may tell the end only by it")
 	})
 }
 
