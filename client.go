@@ -197,8 +197,8 @@ func addressFault(u *url.URL, plainHTTP bool) string {
 
 // isPort reports whether a text is a port, or empty.
 func isPort(text string) bool {
-	n, err := strconv.ParseUint(text, 10, 16)
-	return text == "" || err == nil && n > 0
+	_, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil
 }
 
 // serverName is the normalized host and port of a server, which gates use.

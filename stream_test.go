@@ -251,9 +251,9 @@ func TestCallerStopsReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // which fails if goroutines are left
 		srv := &listServer{ids: numbered(20000)}
 		ended := 0
-		var attempt context.Context
+		var attempt <-chan struct{}
 		c := newTestClient(t, roundTripper(func(r *http.Request) (*http.Response, error) {
-			attempt = r.Context()
+			attempt = r.Context().Done()
 			return srv.RoundTrip(r)
 		}), WithTrace(Trace{CallDone: func(context.Context, CallResult) { ended++ }}))
 		for user, err := range c.Users.All(t.Context(), UserListOptions{}) {
@@ -265,7 +265,7 @@ func TestCallerStopsReading(t *testing.T) {
 		synctest.Wait()
 		assert.Zero(t, srv.finished.Load())
 		assert.Equal(t, 1, ended)
-		assert.ErrorIs(t, attempt.Err(), context.Canceled, "transports may tell the end only by it")
+		<-attempt // transports may tell the end only by it
 	})
 }
 

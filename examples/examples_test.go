@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -380,8 +382,21 @@ func TestRateLimit(t *testing.T) {
 func TestHints(t *testing.T) {
 	t.Parallel()
 	c := newChat(t)
+	strange, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = strange.Close() })
+	go func() {
+		for {
+			connection, err := strange.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(connection, "220 ready\r\n")
+			_ = connection.Close()
+		}
+	}()
 	for part, p := range map[string]program{
-		"roster: login: unreachable: the transport failed\nroster: check ROCKETCHAT_URL": {tool: "roster", env: []string{"ROCKETCHAT_URL=http://localhost:99999", "ROCKETCHAT_USER=a", "ROCKETCHAT_PASSWORD=b-secret"}},
+		"roster: login: unreachable: the transport failed\nroster: check ROCKETCHAT_URL": {tool: "roster", env: []string{"ROCKETCHAT_URL=http://" + strange.Addr().String(), "ROCKETCHAT_USER=a", "ROCKETCHAT_PASSWORD=b-secret"}},
 		"check ROCKETCHAT_USER_ID": {tool: "roster", env: []string{"ROCKETCHAT_URL=" + c.address, "ROCKETCHAT_USER_ID=x", "ROCKETCHAT_TOKEN=not-a-token"}},
 		"the account needs":        {tool: "status", args: []string{"-clear", "-user", "ben.okafor"}, env: c.token("anna.weber")},
 	} {
