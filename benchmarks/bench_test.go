@@ -12,7 +12,7 @@ import (
 
 // The tests are not parallel, because most count the allocations of the whole process.
 
-// turns is how often a comparison of time or of peaks is made before it fails. One good
+// turns is how often a comparison of time or of memory is made before it fails. One good
 // turn is enough, because the machine may have other work.
 const turns = 10
 
@@ -97,12 +97,15 @@ func TestFrugal(t *testing.T) { //nolint:paralleltest // see above
 		if !ok {
 			continue
 		}
-		library, baseline := usual(t, c, NewLibrary(address+"/"+c.Mode)), usual(t, c, NewBaseline(address+"/"+c.Mode))
-		bytes, allocs := library.BytesPerCall()/baseline.BytesPerCall(), library.AllocsPerCall()/baseline.AllocsPerCall()
-		t.Logf("%s: %.2f x the bytes, %.2f x the allocations", c.Name, bytes, allocs)
-		if bytes > limit.bytes && !raced || allocs > limit.allocs {
-			t.Errorf("%s: %.2f x the bytes of %s, where %.2f is the limit, and %.2f x the allocations, where %.2f is",
-				c.Name, bytes, Baseline, limit.bytes, allocs, limit.allocs)
+		good := false
+		for turn := 0; turn < turns && !good; turn++ {
+			library, baseline := usual(t, c, NewLibrary(address+"/"+c.Mode)), usual(t, c, NewBaseline(address+"/"+c.Mode))
+			bytes, allocs := library.BytesPerCall()/baseline.BytesPerCall(), library.AllocsPerCall()/baseline.AllocsPerCall()
+			t.Logf("%s: %.2f x the bytes, %.2f x the allocations", c.Name, bytes, allocs)
+			good = (bytes <= limit.bytes || raced) && allocs <= limit.allocs
+		}
+		if !good {
+			t.Errorf("%s: more than %.2f x the bytes of %s, or than %.2f x the allocations", c.Name, limit.bytes, Baseline, limit.allocs)
 		}
 	}
 }

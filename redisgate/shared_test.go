@@ -289,7 +289,7 @@ func TestExempt(t *testing.T) {
 		require.Zero(t, result.Failed)
 		assert.Equal(t, before, count.n.Load())
 		result = gatetest.Simulation{Calls: 200, Unlimited: true}.Run(t.Context(), gates[1])
-		assert.LessOrEqual(t, count.n.Load()-before, int64(2), "another process hears of it with its first call")
+		assert.LessOrEqual(t, count.n.Load()-before, int64(8), "another process hears of it with its first calls")
 		assert.LessOrEqual(t, result.Took, 2*50*time.Millisecond)
 	})
 }

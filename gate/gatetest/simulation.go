@@ -80,7 +80,9 @@ func (s Simulation) Run(ctx context.Context, gates ...gate.Gate) Result {
 	var late time.Duration
 	start := time.Now()
 	for i, made := range moments {
-		time.Sleep(made.at - time.Since(start))
+		if pause := made.at - time.Since(start); pause > 0 {
+			time.Sleep(pause)
+		}
 		wg.Go(func() {
 			e := gate.Entry{Route: route, MaxWait: s.MaxWait}
 			if s.Callers > 1 {
