@@ -117,7 +117,7 @@ func TestStatusWatchStopped(t *testing.T) {
 				<-tick
 			}
 		}()
-		program{tool: "status", args: []string{"-watch", calendar}, env: c.token("anna.weber")}.interrupted(t, called)
+		program{tool: "status", args: []string{"-watch", calendar}, env: c.token("anna.weber")}.interrupted(t, called, 1)
 		assert.Equal(t, left, c.user(t, "anna.weber").StatusText, "on %s", version)
 	}
 }
